@@ -1,0 +1,1 @@
+"""What the program stands on: settings, database, messages, clock, logs."""

@@ -1,0 +1,174 @@
+"""PostgreSQL through asyncpg: two pools, one transaction at a time, statements compiled once.
+
+The `write` pool acts as the role that may append to the ledger; the `read` pool as one that can only
+select, and only what a reader may see. Statements are SQLAlchemy Core or `text()`, compiled to the
+driver's dialect when the module that declares them is imported, never per request.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as AsyncpgDialect  # noqa: N812 - it is a class
+
+APPLICATION_ROLE = "customer_flow_app"
+READER_ROLE = "customer_flow_read"
+MAX_ATTEMPTS = 5
+
+_RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_DIALECT = AsyncpgDialect()
+
+T = TypeVar("T")
+
+
+class Statement:
+    """A clause compiled once: SQL with `$n` placeholders and the names to bind, in order."""
+
+    __slots__ = ("defaults", "names", "sql")
+
+    def __init__(self, clause: Executable) -> None:
+        compiled = clause.compile(dialect=_DIALECT)  # type: ignore[attr-defined] # every Executable is a ClauseElement
+        self.sql: str = compiled.string
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self.defaults: Mapping[str, Any] = {
+            name: bind.value for name, bind in compiled.binds.items() if not bind.required
+        }
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The positional arguments for `values`; a KeyError names a bind nobody gave."""
+        defaults = self.defaults
+        return [values[name] if name in values else defaults[name] for name in self.names]
+
+
+class Transaction:
+    """One open transaction. Only the edge that opened it commits."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self.connection = connection
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        """Every row."""
+        return await self.connection.fetch(statement.sql, *statement.arguments(values))
+
+    async def fetchrow(self, statement: Statement, **values: Any) -> asyncpg.Record | None:
+        """The first row, or None."""
+        return await self.connection.fetchrow(statement.sql, *statement.arguments(values))
+
+    async def fetchval(self, statement: Statement, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        return await self.connection.fetchval(statement.sql, *statement.arguments(values))
+
+    async def execute(self, statement: Statement, **values: Any) -> str:
+        """Run for effect; returns PostgreSQL's command tag."""
+        tag = await self.connection.execute(statement.sql, *statement.arguments(values))
+        return str(tag)
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run for effect once per row, in one round trip."""
+        await self.connection.executemany(statement.sql, [statement.arguments(row) for row in rows])
+
+
+class Rollback(Exception):  # noqa: N818 - it is no error: it ends a transaction that must leave no trace
+    """Raised inside a transaction to undo it and hand `result` to the caller."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__("rolled back on purpose")
+        self.result = result
+
+
+class Database:
+    """The two pools. Opened and closed by a composition root, shared by everything in the process."""
+
+    def __init__(self, url: str, *, read_url: str | None = None, pool_size: int = 10) -> None:
+        self._url = url
+        self._read_url = read_url or url
+        self._pool_size = pool_size
+        self._write: asyncpg.Pool[asyncpg.Record] | None = None
+        self._read: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        """Connect both pools; raises what the driver raises when PostgreSQL is not there."""
+        self._write = await _pool(
+            self._url,
+            self._pool_size,
+            {"role": APPLICATION_ROLE, "application_name": "customer-flow"},
+        )
+        self._read = await _pool(
+            self._read_url,
+            self._pool_size,
+            {
+                "role": READER_ROLE,
+                "application_name": "customer-flow read",
+                "default_transaction_read_only": "on",
+                "jit": "off",
+            },
+        )
+
+    async def close(self) -> None:
+        """Wait for what is running, then disconnect."""
+        for pool in (self._read, self._write):
+            if pool is not None:
+                await pool.close()
+        self._read = self._write = None
+
+    @property
+    def read_pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        """For single read statements outside any transaction."""
+        if self._read is None:
+            raise RuntimeError("the database is not open")
+        return self._read
+
+    @property
+    def write_pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        """For what cannot run in a `Transaction`: LISTEN, advisory session locks."""
+        if self._write is None:
+            raise RuntimeError("the database is not open")
+        return self._write
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction that commits at the end of the block, or rolls back if it raises."""
+        async with self.write_pool.acquire() as connection, connection.transaction():
+            yield Transaction(connection)
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Commit `work` as a whole; repeat the whole on deadlock or serialization failure.
+
+        At most `MAX_ATTEMPTS` times, with jitter. `Rollback` undoes everything and returns its result.
+        """
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                async with self.transaction() as tx:
+                    return await work(tx)
+            except Rollback as rollback:
+                return rollback.result  # type: ignore[no-any-return]
+            except _RETRIED:
+                if attempt == MAX_ATTEMPTS:
+                    raise
+                await asyncio.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)  # noqa: S311 - jitter
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def _pool(
+    url: str, size: int, server_settings: dict[str, str]
+) -> "asyncpg.Pool[asyncpg.Record]":
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        server_settings={"timezone": "UTC", **server_settings},
+        statement_cache_size=1000,
+        max_cacheable_statement_size=256 * 1024,
+        max_cached_statement_lifetime=0,
+        reset=_keep_session,
+    )
+
+
+async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """No session state is ever changed on a pooled connection, so none is reset: a round trip saved."""

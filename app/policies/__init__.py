@@ -1,0 +1,1 @@
+"""Who may do and see what: rules, compiled into grants that cost nothing to ask."""
