@@ -79,8 +79,9 @@ customers = Table(
     *(
         Index(
             f"ix_customers_{name}_trgm",
-            text(f"{name} gin_trgm_ops"),
+            name,
             postgresql_using="gin",
+            postgresql_ops={name: "gin_trgm_ops"},
         )
         for name in ("code", "business_name", "email", "phone")
     ),

@@ -138,29 +138,33 @@ def upgrade() -> None:
     op.create_index(
         "ix_customers_business_name_trgm",
         "customers",
-        [sa.literal_column("business_name gin_trgm_ops")],
+        ["business_name"],
         unique=False,
+        postgresql_ops={"business_name": "gin_trgm_ops"},
         postgresql_using="gin",
     )
     op.create_index(
         "ix_customers_code_trgm",
         "customers",
-        [sa.literal_column("code gin_trgm_ops")],
+        ["code"],
         unique=False,
+        postgresql_ops={"code": "gin_trgm_ops"},
         postgresql_using="gin",
     )
     op.create_index(
         "ix_customers_email_trgm",
         "customers",
-        [sa.literal_column("email gin_trgm_ops")],
+        ["email"],
         unique=False,
+        postgresql_ops={"email": "gin_trgm_ops"},
         postgresql_using="gin",
     )
     op.create_index(
         "ix_customers_phone_trgm",
         "customers",
-        [sa.literal_column("phone gin_trgm_ops")],
+        ["phone"],
         unique=False,
+        postgresql_ops={"phone": "gin_trgm_ops"},
         postgresql_using="gin",
     )
     op.create_table(
