@@ -1,0 +1,14 @@
+"""PostgreSQL and Redis of our own, started when the settings give no address."""
+
+from app.infra.embedded.directories import DataDirectoryInUseError
+from app.infra.embedded.processes import EmbeddedServerError
+from app.infra.embedded.servers import Addresses, connected, embedded_servers, with_addresses
+
+__all__ = [
+    "Addresses",
+    "DataDirectoryInUseError",
+    "EmbeddedServerError",
+    "connected",
+    "embedded_servers",
+    "with_addresses",
+]

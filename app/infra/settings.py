@@ -1,0 +1,235 @@
+"""Every setting, read once by a composition root from the environment.
+
+An empty variable counts as unset. Addresses and secrets never appear in the representation of the
+settings, so that logging them gives nothing away.
+"""
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MINIMUM_SECRET_CHARACTERS = 32
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+Address = Annotated[str | None, Field(repr=False)]
+
+
+class SettingsError(Exception):
+    """The environment holds values that cannot be used. The message names each variable and why."""
+
+
+class Settings(BaseSettings):
+    """What the environment says. Immutable; the names of the fields are those of the variables."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: Address = None
+    """postgresql:// address of the writing pool. Unset: an embedded PostgreSQL."""
+
+    database_migration_url: Address = None
+    """Address for the role that owns the tables. Unset: `database_url`."""
+
+    database_read_url: Address = None
+    """Address of the reading pool. Unset: `database_url`."""
+
+    redis_url: Address = None
+    """redis://, rediss:// or unix:// address. Unset: an embedded Redis."""
+
+    host: str = "127.0.0.1"
+    """Address the API server listens on."""
+
+    port: int = Field(default=8000, ge=1, le=65535)
+    """Port the API server listens on."""
+
+    data_dir: Path = Field(
+        default=Path(".data"),
+        validation_alias=AliasChoices("CUSTOMER_FLOW_DATA_DIR", "data_dir"),
+    )
+    """Home of the embedded servers and of what this installation has to remember. Absolute."""
+
+    company_time_zone: str = "UTC"
+    """IANA zone that decides what day it is in accounting."""
+
+    given_secret_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("SECRET_KEY", "secret_key")
+    )
+    """SECRET_KEY as given. Read `secret_key` instead, which always has one."""
+
+    oidc_issuer: str | None = None
+    """Issuer of access tokens from outside. Set together with audience and key set."""
+
+    oidc_audience: str | None = None
+    """Audience that tokens of `oidc_issuer` must name."""
+
+    oidc_jwks_url: str | None = None
+    """Where the public keys of `oidc_issuer` are."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins that browsers may call from, separated by commas. None by default."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe level that is written."""
+
+    log_format: Literal["json", "console"] = "json"
+    """One JSON object a line, or lines for people."""
+
+    access_token_minutes: int = Field(default=10, ge=1, le=60)
+    """How long an access token is good for."""
+
+    refresh_token_days: int = Field(default=30, ge=1, le=365)
+    """How long a log-in lasts without being used."""
+
+    body_limit_bytes: int = Field(default=1_000_000, ge=1_000, le=100_000_000)
+    """Largest request body."""
+
+    database_pool_size: int = Field(default=10, ge=1, le=100)
+    """Most connections per pool; a process has two pools."""
+
+    server_processes: int = Field(default=1, ge=1, le=64)
+    """Processes of the API server."""
+
+    @field_validator("database_url", "database_migration_url", "database_read_url")
+    @classmethod
+    def _is_postgresql(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
+            raise ValueError("must be a postgresql:// address")
+        return f"postgresql://{rest}"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must be a redis://, rediss:// or unix:// address")
+        return url
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        path = path.expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise ValueError("must be a directory")
+        return path
+
+    @field_validator("company_time_zone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
+        return name
+
+    @field_validator("given_secret_key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < MINIMUM_SECRET_CHARACTERS:
+            raise ValueError(f"must have at least {MINIMUM_SECRET_CHARACTERS} characters")
+        return key
+
+    @field_validator("oidc_issuer", "oidc_jwks_url")
+    @classmethod
+    def _is_trusted_transport(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme == "https" and parts.hostname:
+            return url
+        if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+            return url
+        raise ValueError("must be an https:// address (http:// only on this machine)")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in {
+                "http",
+                "https",
+            }:
+                raise ValueError(
+                    "must be origins such as https://app.example, separated by commas: no path"
+                )
+        return origins
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        oidc = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
+        if any(oidc) and not all(oidc):
+            raise ValueError("set OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL together, or none")
+        if self.database_url is None and (self.database_migration_url or self.database_read_url):
+            raise ValueError("DATABASE_MIGRATION_URL and DATABASE_READ_URL need DATABASE_URL")
+        return self
+
+    @cached_property
+    def secret_key(self) -> SecretStr:
+        """What signs tokens: SECRET_KEY, or the one kept in the data directory, made if missing."""
+        return self.given_secret_key or SecretStr(_kept_secret(self.data_dir))
+
+
+def read_settings() -> Settings:
+    """The settings of this environment; raises `SettingsError` with one line per bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [_explained(problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _explained(location: tuple[int | str, ...], message: str) -> str:
+    reason = message.removeprefix("Value error, ")
+    if not location:
+        return reason
+    return f"{str(location[0]).upper()}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _kept_secret(data_dir: Path) -> str:
+    """The secret of this data directory. Two processes that make one at once agree on the first."""
+    path = data_dir / "secret_key"
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        draft = data_dir / f"secret_key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            path.hardlink_to(draft)  # atomic, and fails when another process was first
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
