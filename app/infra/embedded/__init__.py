@@ -2,7 +2,13 @@
 
 from app.infra.embedded.directories import DataDirectoryInUseError
 from app.infra.embedded.processes import EmbeddedServerError
-from app.infra.embedded.servers import Addresses, connected, embedded_servers, with_addresses
+from app.infra.embedded.servers import (
+    Addresses,
+    connected,
+    embedded_servers,
+    running_addresses,
+    with_addresses,
+)
 
 __all__ = [
     "Addresses",
@@ -10,5 +16,6 @@ __all__ = [
     "EmbeddedServerError",
     "connected",
     "embedded_servers",
+    "running_addresses",
     "with_addresses",
 ]

@@ -146,6 +146,11 @@ def _cluster_and_user(data: Path, identity: str) -> tuple[Path, str]:
     else:
         user = system_user.ensure_system_user()
     if cluster.is_symlink():
+        if not cluster.resolve().parent.is_dir():
+            raise EmbeddedServerError(
+                f"{cluster} points to {cluster.resolve()}, which is gone: bring it back, or delete "
+                "the link to begin with an empty database"
+            )
         return cluster.resolve(), user
     # The data directory is the product's own: others may pass through it, but not look around.
     # Its parents are somebody's, and stay as they are.

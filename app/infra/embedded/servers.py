@@ -82,8 +82,10 @@ async def embedded_servers(
         try:
             await _start_all(servers, report)
             note = data / "addresses.json"
-            note.touch(mode=0o600)
-            note.write_text(json.dumps(asdict(addresses)))
+            draft = data / "addresses.json.new"
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps(asdict(addresses)))
+            draft.replace(note)
             watch = asyncio.create_task(_keep_running(servers))
             try:
                 yield addresses
@@ -105,9 +107,8 @@ async def connected(settings: Settings) -> AsyncIterator[Settings]:
     Uses the servers of a copy that is running on the data directory, and starts its own for the
     length of the command otherwise.
     """
-    note = settings.data_dir / "addresses.json"
-    if places.is_locked(settings.data_dir) and note.exists():
-        yield with_addresses(settings, _noted(note))
+    if (running := running_addresses(settings.data_dir)) is not None:
+        yield with_addresses(settings, running)
         return
     async with embedded_servers(settings, report=log.debug) as addresses:
         yield with_addresses(settings, addresses)
@@ -123,8 +124,15 @@ def with_addresses(settings: Settings, addresses: Addresses) -> Settings:
     )
 
 
-def _noted(note: Path) -> Addresses:
-    return Addresses(**json.loads(note.read_text()))
+def running_addresses(data: Path) -> Addresses | None:
+    """Where the servers of the copy are that runs on a data directory; None when none does."""
+    note = data / "addresses.json"
+    if not places.is_locked(data):
+        return None
+    try:
+        return Addresses(**json.loads(note.read_text()))
+    except FileNotFoundError:  # it is only just starting, or stopping
+        return None
 
 
 async def _start_all(servers: Sequence[Server], report: Callable[[str], None]) -> None:

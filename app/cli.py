@@ -1,0 +1,245 @@
+"""The console script `customer-flow`."""
+
+# ruff: noqa: PLC0415 - each command imports what it needs when it runs, so that --help is fast
+
+import asyncio
+import contextlib
+import difflib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from app.infra.settings import Settings
+
+BAD_SETTINGS = 2
+SHUTDOWN_SECONDS = 5
+
+# Rich tracebacks print local variables, and those hold addresses and secrets.
+app = typer.Typer(
+    name="customer-flow",
+    help="Customer Flow: an accounts-receivable server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def up() -> None:
+    """Run everything on this machine: servers, migrations, demo data, API, worker, scheduler."""
+    settings = _settings()
+    if "log_format" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"log_format": "console"})
+    _log(settings)
+    from app import supervisor
+
+    raise typer.Exit(supervisor.run(settings))
+
+
+@app.command()
+def serve() -> None:
+    """Run the API server."""
+    settings = _addressed(_settings())
+    _log(settings)
+    import uvicorn
+
+    uvicorn.run(
+        "app.cli:application",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.server_processes,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+def application() -> "ASGIApp":
+    """The API server's application: what `serve` runs in each of its processes."""
+    settings = _addressed(_settings())
+    _log(settings)
+    from app.main import create_app
+
+    return create_app(settings)
+
+
+@app.command()
+def work() -> None:
+    """Run the worker: messages and jobs."""
+    settings = _addressed(_settings())
+    _log(settings)
+    from app.worker import run_worker
+
+    run_worker(settings)
+
+
+@app.command()
+def schedule() -> None:
+    """Run the scheduler: what happens at its time."""
+    settings = _addressed(_settings())
+    _log(settings)
+    from app.worker import run_scheduler
+
+    run_scheduler(settings)
+
+
+@app.command()
+def migrate(
+    revision: Annotated[str, typer.Argument(help="Up to this revision.")] = "head",
+    down: Annotated[bool, typer.Option("--down", help="Down to REVISION instead.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Fail if migrations and models differ. Without DATABASE_URL: in a new database.",
+        ),
+    ] = False,
+) -> None:
+    """Bring the database's tables to this version."""
+    settings = _settings()
+    _log(settings)
+    with _explained():
+        if check:
+            asyncio.run(_check_drift(settings))
+        else:
+            asyncio.run(_migrate(settings, revision, down=down))
+
+
+async def _migrate(settings: "Settings", revision: str, *, down: bool) -> None:
+    from app.infra.embedded import connected
+    from app.infra.migrate import downgrade, upgrade
+
+    async with connected(settings) as known:
+        url = known.database_migration_url or known.database_url
+        await asyncio.to_thread(downgrade if down else upgrade, url, revision)
+
+
+async def _check_drift(settings: "Settings") -> None:
+    from app.infra.embedded import embedded_servers
+    from app.infra.migrate import check_drift, upgrade
+
+    if settings.database_url is not None:
+        await asyncio.to_thread(
+            check_drift, settings.database_migration_url or settings.database_url
+        )
+        return
+    with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
+        fresh = settings.model_copy(update={"data_dir": Path(place)})
+        async with embedded_servers(fresh, durable=False) as addresses:
+            await asyncio.to_thread(upgrade, addresses.database_url)
+            await asyncio.to_thread(check_drift, addresses.database_url)
+
+
+@app.command()
+def seed() -> None:
+    """Load the demo data, if the database is empty."""
+    settings = _settings()
+    _log(settings)
+    with _explained():
+        loaded = asyncio.run(_seed(settings))
+    typer.echo("Loaded the demo data." if loaded else "The database is not empty: left as it is.")
+
+
+async def _seed(settings: "Settings") -> bool:
+    from app.infra.database import Database
+    from app.infra.embedded import connected
+    from app.services import demo
+
+    async with connected(settings) as known:
+        database = Database(known.database_url or "", read_url=known.database_read_url)
+        await database.open()
+        try:
+            return await demo.seed(database)
+        finally:
+            await database.close()
+
+
+@app.command()
+def schema(
+    write: Annotated[bool, typer.Option("--write", help="Write it to the file.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail if the file differs.")] = False,
+    file: Annotated[Path, typer.Option(help="The committed schema.")] = Path("schema.graphql"),
+) -> None:
+    """Print the GraphQL schema."""
+    from app.schema.root import schema as root
+
+    current = root.as_str().rstrip("\n") + "\n"
+    if write:
+        file.write_text(current)
+    elif check:
+        committed = file.read_text() if file.exists() else ""
+        difference = difflib.unified_diff(
+            committed.splitlines(), current.splitlines(), str(file), "the program", lineterm=""
+        )
+        if lines := list(difference):
+            typer.echo("\n".join(lines))
+            typer.echo(f"{file} is not what the program serves; `make schema` writes it", err=True)
+            raise typer.Exit(1)
+    else:
+        typer.echo(current, nl=False)
+
+
+def _settings() -> "Settings":
+    """The settings, or a message and the end."""
+    from app.infra.settings import SettingsError, read_settings
+
+    try:
+        return read_settings()
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BAD_SETTINGS) from None
+
+
+def _addressed(settings: "Settings") -> "Settings":
+    """Settings with both addresses: given, or those of the copy that runs on the data directory."""
+    from app.infra.embedded import running_addresses, with_addresses
+
+    if settings.database_url is not None and settings.redis_url is not None:
+        return settings
+    addresses = running_addresses(settings.data_dir)
+    if addresses is None:
+        typer.echo(
+            "DATABASE_URL or REDIS_URL is not set, and no `customer-flow up` is running on "
+            f"{settings.data_dir}: set both, or start it",
+            err=True,
+        )
+        raise typer.Exit(BAD_SETTINGS)
+    return with_addresses(settings, addresses)
+
+
+def _log(settings: "Settings") -> None:
+    from app.infra.logging import configure_logging
+
+    configure_logging(settings.log_level, settings.log_format)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What the person at the keyboard can act on becomes a message instead of a traceback."""
+    from app.infra.embedded import EmbeddedServerError
+
+    try:
+        yield
+    except EmbeddedServerError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+def main() -> None:
+    """The entry point of the console script and of `python -m app.cli`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

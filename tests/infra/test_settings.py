@@ -1,0 +1,125 @@
+"""Settings: what the environment may say, and how it is told off."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.infra.settings import Settings, SettingsError, read_settings
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.setenv("CUSTOMER_FLOW_DATA_DIR", str(tmp_path / "data"))
+
+
+def test_an_empty_environment_means_the_documented_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CUSTOMER_FLOW_DATA_DIR")
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings()
+    assert settings.database_url is None
+    assert settings.redis_url is None
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.data_dir == tmp_path / ".data"
+    assert settings.company_time_zone == "UTC"
+    assert (settings.access_token_minutes, settings.refresh_token_days) == (10, 30)
+    assert settings.body_limit_bytes == 1_000_000
+    assert settings.cors_origins == ()
+    assert not settings.data_dir.exists(), "reading settings makes nothing"
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("PORT", "")
+    settings = read_settings()
+    assert settings.database_url is None
+    assert settings.port == 8000
+
+
+def test_values_are_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://ledger@db/ledger")
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example, http://localhost:3000")
+    monkeypatch.setenv("LOG_LEVEL", "WARNING")
+    settings = read_settings()
+    assert settings.database_url == "postgresql://ledger@db/ledger"
+    assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+    assert settings.log_level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("PORT", "0", "PORT: input should be greater than or equal to 1"),
+        ("PORT", "http", "PORT: input should be a valid integer"),
+        ("DATABASE_URL", "mysql://root@db/x", "DATABASE_URL: must be a postgresql:// address"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL: must be a redis://"),
+        ("COMPANY_TIME_ZONE", "Mars/Base", "COMPANY_TIME_ZONE: must be an IANA time zone"),
+        ("COMPANY_TIME_ZONE", "../etc", "COMPANY_TIME_ZONE: must be an IANA time zone"),
+        ("SECRET_KEY", "short", "SECRET_KEY: must have at least 32 characters"),
+        ("OIDC_ISSUER", "https://id.example", "set OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL"),
+        ("OIDC_JWKS_URL", "http://id.example/k", "OIDC_JWKS_URL: must be an https:// address"),
+        ("CORS_ORIGINS", "*", "CORS_ORIGINS: must be origins"),
+        ("CORS_ORIGINS", "https://a.example/path", "CORS_ORIGINS: must be origins"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT: input should be 'json' or 'console'"),
+        ("DATABASE_READ_URL", "postgresql://r@db/x", "need DATABASE_URL"),
+        ("CUSTOMER_FLOW_DATA_DIR", __file__, "CUSTOMER_FLOW_DATA_DIR: must be a directory"),
+        ("SERVER_PROCESSES", "1000", "SERVER_PROCESSES: input should be less than or equal to 64"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_and_reason(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert reason in str(refused.value)
+
+
+def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "-1")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert "PORT:" in str(refused.value)
+    assert "LOG_LEVEL:" in str(refused.value)
+
+
+def test_a_refusal_does_not_repeat_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://root:hunter2@db/x")
+    monkeypatch.setenv("SECRET_KEY", "hunter3")
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert "hunter" not in str(refused.value)
+
+
+def test_the_representation_holds_no_address_and_no_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@db/x")
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter3@cache")
+    monkeypatch.setenv("SECRET_KEY", "hunter4" * 8)
+    settings = read_settings()
+    assert "hunter" not in repr(settings)
+    assert "hunter" not in str(settings)
+    assert settings.secret_key.get_secret_value() == "hunter4" * 8
+
+
+def test_a_missing_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    first = read_settings().secret_key.get_secret_value()
+    second = read_settings().secret_key.get_secret_value()
+    assert first == second
+    assert len(first) >= 32
+    kept = tmp_path / "data" / "secret_key"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert list((tmp_path / "data").iterdir()) == [kept]
+
+
+def test_settings_do_not_change() -> None:
+    settings = read_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1  # type: ignore[misc] # the refusal is what is tested
