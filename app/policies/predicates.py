@@ -1,8 +1,9 @@
 """Scope conditions as SQL: which rows exist for a viewer.
 
-The closed vocabulary (ALL, TEAM, OWN, SELF) is turned into predicates here and nowhere else. They are
-evaluated by PostgreSQL against the rows of the moment, so moving a user to another team or a customer
-to another rep counts at once. Bind parameters: `viewer_id` and `viewer_customer_id` (null for staff).
+The closed vocabulary (ALL, TEAM, OWN, SELF) is turned into predicates here and nowhere else. They
+are evaluated by PostgreSQL against the rows of the moment, so moving a user to another team or a
+customer to another rep counts at once. Bind parameters: `viewer_id` and `viewer_customer_id` (null
+for staff).
 """
 
 from collections.abc import Callable, Mapping
@@ -62,13 +63,12 @@ def owned_by_visible_customer(
         return true()
     owner = customers.alias()
     visible = customer_visible(condition, lambda column: owner.c[column.name])
-    return exists(
-        select(1).select_from(owner).where(owner.c.id == customer_id, visible).correlate(None)
-    )
+    owners = select(1).select_from(owner).where(owner.c.id == customer_id, visible)
+    return exists(owners.correlate_except(owner))
 
 
 def user_visible(condition: ScopeCondition, column: ColumnOf) -> ColumnElement[bool]:
-    """Whether a user row meets the condition: TEAM is a member of the viewer's teams, SELF the viewer."""
+    """Whether a user row meets it: TEAM is a member of the viewer's teams, SELF the viewer."""
     return _formula(
         condition,
         {

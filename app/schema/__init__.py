@@ -1,1 +1,1 @@
-
+"""The public GraphQL schema."""

@@ -1,0 +1,221 @@
+"""Customers."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+from sqlalchemy import ColumnElement, Numeric, and_, bindparam, cast, func, select
+from sqlalchemy.types import Date
+from strawberry import UNSET
+
+from app.models import accounts, customers, ledger_entries, open_items, users
+from app.schema.types.declaration import (
+    Connected,
+    Embedded,
+    Kind,
+    One,
+    Owner,
+    Row,
+    Source,
+    declare,
+    leaf,
+    planned,
+    planned_type,
+)
+from app.schema.types.enums import CustomerStatus, CustomerType
+from app.schema.types.filters import LedgerEntryFilter, LedgerEntryOrder
+from app.schema.types.masks import email as masked_email
+from app.schema.types.masks import everything, initial, last_two
+from app.schema.types.node import Connection, Node
+from app.schema.types.people import User
+from app.schema.types.scalars import Currency, Cursor
+
+if TYPE_CHECKING:
+    from app.schema.types.ledger import LedgerEntry
+
+LazyLedgerEntry = Annotated["LedgerEntry", strawberry.lazy("app.schema.types.ledger")]
+
+_CUSTOMERS = customers.c
+_ACCOUNTS = accounts.c
+_CONTACT = "customer.contact"
+_BALANCE = "customer.balance"
+_CREDIT = "customer.credit"
+
+
+def today() -> ColumnElement[Any]:
+    """The bind parameter for the company's date."""
+    return bindparam("today", type_=Date())
+
+
+def _overdue_amount(row: Row) -> ColumnElement[Any]:
+    item = open_items.alias()
+    overdue = (
+        select(func.sum(item.c.open_amount))
+        .where(
+            item.c.customer_id == row[_CUSTOMERS.id],
+            item.c.is_debit,
+            item.c.due_date < today(),
+        )
+        .correlate_except(item)
+        .scalar_subquery()
+    )
+    nothing = func.round(cast(0, Numeric), func.currency_digits(row[_CUSTOMERS.currency]))
+    return func.coalesce(overdue, nothing, type_=Numeric())
+
+
+def _oldest_due_date(row: Row) -> ColumnElement[Any]:
+    item = open_items.alias()
+    return (
+        select(func.min(item.c.due_date))
+        .where(item.c.customer_id == row[_CUSTOMERS.id], item.c.is_debit)
+        .correlate_except(item)
+        .scalar_subquery()
+    )
+
+
+@strawberry.type(description="A postal address.")
+@planned_type()
+class Address:
+    """The address columns of a customer."""
+
+    line1: str = leaf(_CUSTOMERS.address_line1, mask=everything)
+    line2: str | None = leaf(_CUSTOMERS.address_line2, mask=everything)
+    city: str = leaf(_CUSTOMERS.address_city, mask=everything)
+    region: str | None = leaf(_CUSTOMERS.address_region, mask=everything)
+    postal_code: str | None = leaf(_CUSTOMERS.address_postal_code, mask=everything)
+    country: str = leaf(_CUSTOMERS.address_country, mask=lambda value: value)
+
+
+@strawberry.type(description="How and when a customer wants to be written to.")
+@planned_type()
+class CustomerPreferences:
+    """The preference columns of a customer. They have no masked form: masked, they are withheld."""
+
+    receive_emails: bool = leaf(_CUSTOMERS.receive_emails, Kind.BOOLEAN)
+    receive_sms: bool = leaf(_CUSTOMERS.receive_sms, Kind.BOOLEAN)
+    locale: str = leaf(_CUSTOMERS.locale)
+    time_zone: str = leaf(_CUSTOMERS.time_zone)
+    quiet_from: str | None = leaf(_CUSTOMERS.quiet_from)
+    quiet_until: str | None = leaf(_CUSTOMERS.quiet_until)
+
+
+@strawberry.type(description="Somebody who owes the company, or may.")
+@planned_type(
+    Source(
+        table=customers,
+        owner=Owner.CUSTOMER,
+        customer_id=_CUSTOMERS.id,
+        key=(_CUSTOMERS.id,),
+        searched=("code", "businessName", "email", "phone"),
+        unless_filtered=(
+            "status",
+            lambda customer: customer[_CUSTOMERS.status].not_in(("DELETED", "ARCHIVED")),
+        ),
+        joins={
+            accounts: lambda customer, account: (
+                account[_ACCOUNTS.customer_id] == customer[_CUSTOMERS.id]
+            )
+        },
+    )
+)
+class Customer(Node):
+    """A row of `customers`, with its account."""
+
+    code: str = leaf(_CUSTOMERS.code, filterable=True, order="CODE")
+    business_name: str = leaf(_CUSTOMERS.business_name, filterable=True, order="BUSINESS_NAME")
+    contact_name: str | None = leaf(_CUSTOMERS.contact_name, guard=_CONTACT, mask=initial)
+    email: str | None = leaf(_CUSTOMERS.email, guard=_CONTACT, mask=masked_email, filterable=True)
+    phone: str | None = leaf(_CUSTOMERS.phone, guard=_CONTACT, mask=last_two, filterable=True)
+    billing_address: Address | None = declare(
+        Embedded(present=lambda row: row[_CUSTOMERS.address_line1].is_not(None), guard=_CONTACT)
+    )
+    tax_id: str | None = leaf(_CUSTOMERS.tax_id, guard="customer.tax", mask=last_two)
+    customer_type: CustomerType = leaf(_CUSTOMERS.customer_type, Kind.CHOICE, filterable=True)
+    currency: Currency = leaf(_CUSTOMERS.currency)
+    payment_terms_days: int = leaf(_CUSTOMERS.payment_terms_days, Kind.NUMBER)
+    status: CustomerStatus = leaf(_CUSTOMERS.status, Kind.CHOICE, filterable=True)
+    assigned_to: User | None = declare(
+        One(
+            link=lambda customer, user: user[users.c.id] == customer[_CUSTOMERS.assigned_to],
+            filterable=True,
+            absence="unassigned",
+        )
+    )
+    tags: list[str] = leaf(_CUSTOMERS.tags, Kind.LIST, filterable=True)
+    preferences: CustomerPreferences | None = declare(Embedded(guard=_CONTACT))
+    notes: str | None = leaf(_CUSTOMERS.notes, guard="customer.notes")
+    pending_balance: Decimal | None = leaf(
+        _ACCOUNTS.pending,
+        Kind.MONEY,
+        guard=_BALANCE,
+        filterable=True,
+        order="PENDING_BALANCE",
+        description="Owed and not yet covered by credits.",
+    )
+    advance_balance: Decimal | None = leaf(
+        _ACCOUNTS.advance,
+        Kind.MONEY,
+        guard=_BALANCE,
+        description="Credit not yet used against anything owed.",
+    )
+    current_balance: Decimal | None = leaf(
+        _ACCOUNTS.current,
+        Kind.MONEY,
+        guard=_BALANCE,
+        description="pendingBalance less advanceBalance: the sum of all ledger entries.",
+    )
+    overdue_amount: Decimal | None = leaf(
+        _overdue_amount, Kind.MONEY, guard=_BALANCE, filterable=True, order="OVERDUE_AMOUNT"
+    )
+    oldest_due_date: date | None = leaf(_oldest_due_date, Kind.DATE, guard=_BALANCE)
+    credit_limit: Decimal | None = leaf(
+        _ACCOUNTS.credit_limit, Kind.MONEY, guard=_CREDIT, filterable=True, order="CREDIT_LIMIT"
+    )
+    effective_credit_limit: Decimal | None = leaf(
+        _ACCOUNTS.credit_limit, Kind.MONEY, guard=_CREDIT, description="The limit in force now."
+    )
+    available_credit: Decimal | None = leaf(
+        lambda row: row[_ACCOUNTS.credit_limit] - row[_ACCOUNTS.current],
+        Kind.MONEY,
+        guard=_CREDIT,
+        description="The limit in force less what is owed; below zero when it is exceeded.",
+    )
+
+    @planned(
+        Connected(
+            link=lambda customer, entry: (
+                entry[ledger_entries.c.customer_id] == customer[_CUSTOMERS.id]
+            )
+        )
+    )
+    def ledger_entries(
+        self,
+        first: int | None = UNSET,
+        after: Cursor | None = UNSET,
+        last: int | None = UNSET,
+        before: Cursor | None = UNSET,
+        filter: LedgerEntryFilter | None = UNSET,  # noqa: A002 - the contract's name
+        order_by: list[LedgerEntryOrder] | None = UNSET,
+    ) -> Connection[LazyLedgerEntry] | None:
+        """What was posted, in the order of posting unless asked otherwise."""
+
+    @planned(
+        Connected(
+            link=lambda customer, entry: and_(
+                entry[ledger_entries.c.customer_id] == customer[_CUSTOMERS.id],
+                entry[open_items.c.open_amount].is_not(None),
+            ),
+            order="DUE_DATE",
+        )
+    )
+    def open_items(
+        self, first: int | None = UNSET, after: Cursor | None = UNSET
+    ) -> Connection[LazyLedgerEntry] | None:
+        """Entries of which something is still open, oldest due first."""
+
+    legal_hold: bool = leaf(_CUSTOMERS.legal_hold, Kind.BOOLEAN)
+    version: int = leaf(_CUSTOMERS.version, Kind.NUMBER)
+    created_at: datetime = leaf(_CUSTOMERS.created_at, Kind.INSTANT, order="CREATED_AT")
+    updated_at: datetime = leaf(_CUSTOMERS.updated_at, Kind.INSTANT, order="UPDATED_AT")
+    deleted_at: datetime | None = leaf(_CUSTOMERS.deleted_at, Kind.INSTANT)

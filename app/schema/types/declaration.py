@@ -1,0 +1,246 @@
+"""How a field is declared, once: its SDL, its SQL, its guard, its filter and its order.
+
+A declaration is data attached to a Strawberry field. The planner reads it; graphql-core never runs
+it. An expression is a function of a `Row`: the same declaration serves a table under any alias.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from functools import wraps
+from typing import Any, NoReturn, Protocol, TypeVar, cast
+
+import strawberry
+from sqlalchemy import Column, ColumnElement, Table
+from strawberry.schema_directive import Location
+
+PLANNED = "planned"
+
+
+class Row(Protocol):
+    """A row of a planned type, under whatever alias it has in the statement."""
+
+    def __getitem__(self, column: Column[Any]) -> ColumnElement[Any]:
+        """The column of the type's own table, or of one it declares to join."""
+        ...
+
+
+Expression = Callable[[Row], ColumnElement[Any]]
+Link = Callable[[Row, Row], ColumnElement[bool]]
+Mask = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+DateCondition = Callable[[Row, ColumnElement[Any]], ColumnElement[bool]]
+
+
+class Kind(StrEnum):
+    """How a leaf's SQL value becomes JSON, and how it may be compared."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    MONEY = "money"
+    DATE = "date"
+    INSTANT = "instant"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    LIST = "list"
+    JSON = "json"
+
+
+class Owner(Enum):
+    """Whose facts decide the visibility of a type's rows."""
+
+    CUSTOMER = "customer"
+    USER = "user"
+    TEAM = "team"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the rows of a type come from.
+
+    `joins` are one-to-one tables, joined only when a selection touches them. `customer_id` is the
+    column that names the owning customer, for types whose owner is one. `searched` names the text
+    fields that a fuzzy search covers. `date_filters` are conditions on a date that no field has.
+    `unless_filtered` is a condition that lists apply unless the caller filters by that field.
+    """
+
+    table: Table
+    owner: Owner
+    customer_id: Column[Any] | None = None
+    joins: Mapping[Table, Link] = field(default_factory=dict)
+    key: Sequence[Column[Any]] = ()
+    searched: Sequence[str] = ()
+    date_filters: Mapping[str, DateCondition] = field(default_factory=dict)
+    unless_filtered: tuple[str, Expression] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaf:
+    """A scalar, an enum or a list of them."""
+
+    value: Expression
+    kind: Kind
+    guard: str | None = None
+    mask: Mask | None = None
+    filterable: bool = False
+    order: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalIdLeaf:
+    """The Relay id, made of the type's tag and the row's key. Also the order that never ties."""
+
+    order: str | None = None
+    guard: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """An object made of columns of the same row; null where `present` is false."""
+
+    present: Expression | None = None
+    guard: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class One:
+    """At most one row of another type. `concrete` names it where the field is an interface.
+
+    Where `filterable`, lists filter by the related row's id; `absence` names the filter for rows
+    that have none. Both count only related rows that the viewer can see.
+    """
+
+    link: Link
+    guard: str | None = None
+    concrete: str | None = None
+    filterable: bool = False
+    absence: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """A root field for one row, found by exactly one of the arguments.
+
+    An argument finds by a column's value, by the row's global id (`ID`), or by a date condition.
+    """
+
+    by: Mapping[str, Column[Any] | DateCondition | None]
+    guard: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeLookup:
+    """The root fields `node` and `nodes`: rows of any planned type by global id."""
+
+    plural: bool = False
+    guard: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """A scalar that the caller binds by name: what a mutation tells beside the rows it wrote."""
+
+    name: str
+    kind: Kind
+    guard: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Many:
+    """A list that its parent bounds by nature (the lines of an invoice), in a fixed order."""
+
+    link: Link
+    order: Sequence[Column[Any]]
+    guard: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connected:
+    """A page of rows of another type, by keyset cursor.
+
+    `order` names the declared order that applies when none is asked for; without it, the key's.
+    """
+
+    link: Link | None = None
+    guard: str | None = None
+    order: str | None = None
+
+
+Declaration = Leaf | GlobalIdLeaf | Embedded | One | Many | Connected | Lookup | NodeLookup | Bound
+
+
+@strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="guarded")
+class Guarded:
+    """The field may be withheld or masked: it is then null or shows its form only."""
+
+    group: str
+
+
+def leaf(
+    value: Column[Any] | Expression,
+    kind: Kind = Kind.TEXT,
+    *,
+    guard: str | None = None,
+    mask: Mask | None = None,
+    filterable: bool = False,
+    order: str | None = None,
+    description: str | None = None,
+) -> Any:
+    """Declare a scalar field. `filterable` and `order` count only where it is readable whole."""
+    expression = (lambda row: row[value]) if isinstance(value, Column) else value
+    declaration = Leaf(
+        value=expression, kind=kind, guard=guard, mask=mask, filterable=filterable, order=order
+    )
+    return declare(declaration, description=description)
+
+
+def declare(declaration: Declaration, *, description: str | None = None) -> Any:
+    """Declare a field without arguments."""
+    return strawberry.field(
+        description=description,
+        metadata={PLANNED: declaration},
+        directives=guard_directives(declaration),
+    )
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def planned(declaration: Declaration) -> Callable[[F], Any]:
+    """Declare a field with arguments: the function is its signature and is never called."""
+
+    def declare_signature(signature: F) -> Any:
+        @wraps(signature)
+        def never(*_: object, **__: object) -> NoReturn:
+            raise RuntimeError(f"{signature.__qualname__} is planned and must not be resolved")
+
+        return strawberry.field(
+            resolver=cast("F", never),
+            description=signature.__doc__,
+            metadata={PLANNED: declaration},
+            directives=guard_directives(declaration),
+        )
+
+    return declare_signature
+
+
+def guard_directives(declaration: Declaration) -> list[object]:
+    """The SDL's @guarded for a guarded field."""
+    return [Guarded(group=declaration.guard)] if declaration.guard else []
+
+
+T = TypeVar("T", bound=type)
+
+
+def planned_type(source: Source | None = None) -> Callable[[T], T]:
+    """Mark a Strawberry type as one the planner reads from `source`.
+
+    Without a source the type is a view of its parent's row (an embedded object) or of bound values
+    (a mutation's payload).
+    """
+
+    def mark(cls: T) -> T:
+        cls.__planned_source__ = source  # type: ignore[attr-defined] # read back by the catalogue
+        return cls
+
+    return mark
