@@ -17,7 +17,8 @@ HEALTHY_SECONDS = 30.0
 """A program that lived this long starts again at once, as if it had never failed."""
 
 MAX_FAILED_STARTS = 5
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 25.0
+"""Longer than what any program of ours gives its own work to end."""
 _CHUNK_BYTES = 65_536
 _LONGEST_LINE_BYTES = 1_000_000
 

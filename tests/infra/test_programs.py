@@ -120,7 +120,7 @@ async def test_a_deaf_program_and_its_children_are_killed(
     task = kept(
         "import os, signal\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "os.fork(); print(os.getpid())\n"
+        "os.fork(); os.write(1, f'{os.getpid()}\\n'.encode())\n"
         "while True: signal.pause()",
         heard,
     )
