@@ -108,6 +108,7 @@ accounts = Table(
     # Raised by every change of the sub-ledger; reconciliation remembers the last one it proved.
     Column("change_number", BigInteger, nullable=False, server_default=text("0")),
     Column("verified_change_number", BigInteger, nullable=False, server_default=text("0")),
+    Column("verified_sequence", BigInteger, nullable=False, server_default=text("0")),
     instant_column("verified_at", nullable=True),
     UniqueConstraint("customer_id", "currency"),
     ForeignKeyConstraint(["customer_id", "currency"], ["customers.id", "customers.currency"]),
