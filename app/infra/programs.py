@@ -88,9 +88,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """Stop the program, politely at first, and whatever it has left behind in its session."""
     if process.returncode is None:
         process.terminate()
-        with suppress(TimeoutError):  # the kill below is the answer
-            async with asyncio.timeout(GRACE_SECONDS):
-                await process.wait()
+        # Not asyncio.timeout(): before Python 3.11.3 it is wrong in a task that was cancelled.
+        await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=GRACE_SECONDS)
     with suppress(ProcessLookupError):  # nothing was left
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()

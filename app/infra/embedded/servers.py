@@ -141,8 +141,11 @@ async def _start_all(servers: Sequence[Server], report: Callable[[str], None]) -
         async with asyncio.TaskGroup() as group:
             for server in servers:
                 group.create_task(server.start())
-    except* EmbeddedServerError as errors:
-        raise errors.exceptions[0] from None
+    except ExceptionGroup as group:
+        refused, unexpected = group.split(EmbeddedServerError)
+        if refused is None or unexpected is not None:
+            raise
+        raise refused.exceptions[0] from None
 
 
 async def _keep_running(servers: Sequence[Server]) -> None:

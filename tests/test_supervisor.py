@@ -1,0 +1,207 @@
+"""`customer-flow up` as a person uses it: one command, everything runs, everything stops."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.infra.embedded.directories import prepare
+from app.infra.embedded.processes import processes_of
+
+ROOT = Path(__file__).parents[1]
+READY_SECONDS = 90  # of patience with a busy machine, not of what is promised
+
+
+class Copy:
+    """One `customer-flow up` with its own port and data directory; its output is kept in a file."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data = data
+        self.port = port
+        self.output = data.with_suffix(".out")
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "app.cli", "up"],
+                cwd=ROOT,
+                env=environment(data, port),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def until(self, holds: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not holds():
+            assert self.process.poll() is None, f"it ended:\n{self.said()}"
+            assert time.monotonic() < deadline, f"never: {what}\n{self.said()}"
+            time.sleep(0.05)
+
+    def until_ready(self) -> "Copy":
+        self.until(lambda: "Customer Flow is ready" in self.said(), "ready")
+        return self
+
+    def answers(self, path: str) -> int | None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def child(self, command: str) -> int:
+        """Process id of the child that runs a command."""
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and parent_of(entry) == self.process.pid:
+                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+                if arguments[1:4] == [b"-m", b"app.cli", command.encode()]:
+                    return int(entry.name)
+        return 0
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def servers(self) -> list[int]:
+        mark = prepare(self.data).mark
+        return [*processes_of("postgres", mark), *processes_of("redis-server", mark)]
+
+
+def environment(data: Path, port: int) -> dict[str, str]:
+    ours = {"PORT": str(port), "CUSTOMER_FLOW_DATA_DIR": str(data), "LOG_FORMAT": "console"}
+    given = {"DATABASE_URL", "DATABASE_MIGRATION_URL", "DATABASE_READ_URL", "REDIS_URL"}
+    return {**{name: os.environ[name] for name in os.environ.keys() - given}, **ours}
+
+
+def parent_of(entry: Path) -> int:
+    try:
+        return int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return 0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def up() -> Iterator[Callable[[str], Copy]]:
+    """Starts copies by name; the same name again is the same port and data directory."""
+    place = Path(tempfile.mkdtemp(prefix="cf-test-", dir="/tmp"))
+    place.chmod(0o711)  # as root, PostgreSQL's own user passes through
+    ports: dict[str, int] = {}
+    started: list[Copy] = []
+
+    def start(name: str) -> Copy:
+        (place / name).mkdir(exist_ok=True)
+        copy = Copy(place / name, ports.setdefault(name, free_port()))
+        started.append(copy)
+        return copy
+
+    yield start
+    for copy in started:
+        if copy.process.poll() is None:
+            copy.end(signal.SIGTERM)
+    shutil.rmtree(place)
+
+
+def refused(copy: Copy) -> str:
+    """What a copy says that cannot go on."""
+    assert copy.process.wait(60) == 1
+    return copy.said()
+
+
+def test_one_command_runs_everything_and_sigterm_ends_it(up: Callable[[str], Copy]) -> None:
+    copy = up("one").until_ready()
+    said = copy.said()
+    assert f"http://127.0.0.1:{copy.port}/graphql" in said
+    for role in ("ADMIN", "CONTROLLER", "ACCOUNTANT", "SALES_MANAGER", "SALES_REP", "CUSTOMER"):
+        assert f"{role.lower()}@demo.example" in said
+    assert "password demo" in said
+    assert copy.answers("/readyz") == 200
+    children = [copy.child(command) for command in ("serve", "work", "schedule")]
+    assert all(children)
+
+    assert copy.end(signal.SIGTERM) == 0
+    said = copy.said()
+    order = ["Stopping\n", "Stopping Redis", "Stopping PostgreSQL", "Stopped"]
+    assert [said.index(step) for step in order] == sorted(said.index(step) for step in order)
+    assert "Traceback" not in said
+    assert copy.servers() == []
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    assert copy.answers("/healthz") is None
+
+
+def test_a_child_that_is_killed_comes_back(up: Callable[[str], Copy]) -> None:
+    copy = up("one").until_ready()
+    for command in ("serve", "work"):
+        before = copy.child(command)
+        os.kill(before, signal.SIGKILL)
+        copy.until(lambda c=command, b=before: copy.child(c) not in {0, b}, f"{command} is back")
+    copy.until(lambda: copy.answers("/readyz") == 200, "the API server answers again")
+    assert "api ended (killed by SIGKILL); starting it again" in copy.said()
+    assert "worker ended (killed by SIGKILL); starting it again" in copy.said()
+
+
+def test_copies_run_side_by_side_and_a_killed_one_starts_again(up: Callable[[str], Copy]) -> None:
+    one, two = up("one"), up("two")
+    one.until_ready()
+    two.until_ready()
+    two.end(signal.SIGKILL)
+    again = up("two").until_ready()  # at once: what was killed is still going down
+    assert "Loaded demo data" not in again.said(), "the data outlived the kill"
+    assert "@demo.example" in again.said()
+    assert one.answers("/readyz") == again.answers("/readyz") == 200
+
+    same = Copy(one.data, free_port())
+    assert f"Another copy of Customer Flow (process {one.process.pid})" in refused(same)
+    assert one.answers("/readyz") == 200, "the refused copy did no harm"
+
+
+def test_a_taken_port_is_named_before_anything_starts(up: Callable[[str], Copy]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = int(other.getsockname()[1])
+        copy = up("one")
+        copy.end(signal.SIGTERM)
+        late = Copy(copy.data.with_name("late"), port)
+        assert f"port {port} of 127.0.0.1 is in use by another program" in refused(late)
+        assert not late.data.exists()
+
+
+def test_ctrl_c_while_it_is_starting_ends_it_cleanly(up: Callable[[str], Copy]) -> None:
+    copy = up("one")
+    copy.until(lambda: "Making a PostgreSQL" in copy.said(), "begun")
+    assert copy.end(signal.SIGINT) == 0
+    assert "Traceback" not in copy.said()
+    assert copy.servers() == []
+    assert up("one").until_ready().answers("/healthz") == 200
+
+
+def test_bad_settings_are_named_and_nothing_starts(tmp_path: Path) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "app.cli", "up"],
+        cwd=ROOT,
+        env={**environment(tmp_path / "data", 8000), "PORT": "eighty"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("PORT: input should be a valid integer")
+    assert not (tmp_path / "data").exists()
