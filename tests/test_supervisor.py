@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -27,9 +28,9 @@ class Copy:
     def __init__(self, data: Path, port: int) -> None:
         self.data = data
         self.port = port
-        self.output = data.with_suffix(".out")
+        self.output = data.with_name(f"{data.name}-{port}.out")
         with self.output.open("wb") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - our own program
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", "up"],
                 cwd=ROOT,
                 env=environment(data, port),
@@ -81,6 +82,12 @@ class Copy:
         return [*processes_of("postgres", mark), *processes_of("redis-server", mark)]
 
 
+class Start(Protocol):
+    """Starts a copy by name, on the port of that name or a given one."""
+
+    def __call__(self, name: str, port: int | None = None) -> Copy: ...
+
+
 def environment(data: Path, port: int) -> dict[str, str]:
     ours = {"PORT": str(port), "CUSTOMER_FLOW_DATA_DIR": str(data), "LOG_FORMAT": "console"}
     given = {"DATABASE_URL", "DATABASE_MIGRATION_URL", "DATABASE_READ_URL", "REDIS_URL"}
@@ -101,16 +108,15 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def up() -> Iterator[Callable[[str], Copy]]:
+def up() -> Iterator[Start]:
     """Starts copies by name; the same name again is the same port and data directory."""
     place = Path(tempfile.mkdtemp(prefix="cf-test-", dir="/tmp"))
     place.chmod(0o711)  # as root, PostgreSQL's own user passes through
     ports: dict[str, int] = {}
     started: list[Copy] = []
 
-    def start(name: str) -> Copy:
-        (place / name).mkdir(exist_ok=True)
-        copy = Copy(place / name, ports.setdefault(name, free_port()))
+    def start(name: str, port: int | None = None) -> Copy:
+        copy = Copy(place / name, port or ports.setdefault(name, free_port()))
         started.append(copy)
         return copy
 
@@ -127,7 +133,7 @@ def refused(copy: Copy) -> str:
     return copy.said()
 
 
-def test_one_command_runs_everything_and_sigterm_ends_it(up: Callable[[str], Copy]) -> None:
+def test_one_command_runs_everything_and_sigterm_ends_it(up: Start) -> None:
     copy = up("one").until_ready()
     said = copy.said()
     assert f"http://127.0.0.1:{copy.port}/graphql" in said
@@ -148,7 +154,7 @@ def test_one_command_runs_everything_and_sigterm_ends_it(up: Callable[[str], Cop
     assert copy.answers("/healthz") is None
 
 
-def test_a_child_that_is_killed_comes_back(up: Callable[[str], Copy]) -> None:
+def test_a_child_that_is_killed_comes_back(up: Start) -> None:
     copy = up("one").until_ready()
     for command in ("serve", "work"):
         before = copy.child(command)
@@ -159,7 +165,7 @@ def test_a_child_that_is_killed_comes_back(up: Callable[[str], Copy]) -> None:
     assert "worker ended (killed by SIGKILL); starting it again" in copy.said()
 
 
-def test_copies_run_side_by_side_and_a_killed_one_starts_again(up: Callable[[str], Copy]) -> None:
+def test_copies_run_side_by_side_and_a_killed_one_starts_again(up: Start) -> None:
     one, two = up("one"), up("two")
     one.until_ready()
     two.until_ready()
@@ -169,22 +175,20 @@ def test_copies_run_side_by_side_and_a_killed_one_starts_again(up: Callable[[str
     assert "@demo.example" in again.said()
     assert one.answers("/readyz") == again.answers("/readyz") == 200
 
-    same = Copy(one.data, free_port())
+    same = up("one", free_port())
     assert f"Another copy of Customer Flow (process {one.process.pid})" in refused(same)
     assert one.answers("/readyz") == 200, "the refused copy did no harm"
 
 
-def test_a_taken_port_is_named_before_anything_starts(up: Callable[[str], Copy]) -> None:
+def test_a_taken_port_is_named_before_anything_starts(up: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = int(other.getsockname()[1])
-        copy = up("one")
-        copy.end(signal.SIGTERM)
-        late = Copy(copy.data.with_name("late"), port)
-        assert f"port {port} of 127.0.0.1 is in use by another program" in refused(late)
-        assert not late.data.exists()
+        copy = up("one", port)
+        assert f"port {port} of 127.0.0.1 is in use by another program" in refused(copy)
+        assert not copy.data.exists()
 
 
-def test_ctrl_c_while_it_is_starting_ends_it_cleanly(up: Callable[[str], Copy]) -> None:
+def test_ctrl_c_while_it_is_starting_ends_it_cleanly(up: Start) -> None:
     copy = up("one")
     copy.until(lambda: "Making a PostgreSQL" in copy.said(), "begun")
     assert copy.end(signal.SIGINT) == 0
@@ -194,7 +198,7 @@ def test_ctrl_c_while_it_is_starting_ends_it_cleanly(up: Callable[[str], Copy]) 
 
 
 def test_bad_settings_are_named_and_nothing_starts(tmp_path: Path) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own program
+    ended = subprocess.run(
         [sys.executable, "-m", "app.cli", "up"],
         cwd=ROOT,
         env={**environment(tmp_path / "data", 8000), "PORT": "eighty"},

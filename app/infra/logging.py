@@ -83,6 +83,8 @@ def configure_logging(
         library.propagate = True
     # Request lines hold the query string, and a GET query holds its variables.
     logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
+    # Which extensions of Alembic were found, at every start.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     # One line per request to a key server, with its address.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

@@ -57,7 +57,8 @@ class Terminal:
         with console.capture() as captured:
             for part in parts:
                 console.print(part, soft_wrap=True)
-        self._write(captured.get().encode())
+        lines = (line.rstrip() for line in captured.get().splitlines())
+        self._write("".join(f"{line}\n" for line in lines).encode())
 
     def _write(self, data: bytes) -> None:
         try:
