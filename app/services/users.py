@@ -1,0 +1,241 @@
+"""Users: created, changed, suspended. One command for all of it, as the contract has it.
+
+`saveUser` replaces: what the input leaves out becomes what the contract defaults it to (no team,
+active), but for the password, which stays. A portal log-in (role CUSTOMER) belongs to a customer,
+for which the input has no field: the role is kept by those who have one and given by no one here.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import bindparam, select, text
+
+from app.domain.errors import DomainError, ErrorCode, Forbidden, Invalid, NotFound
+from app.domain.text import required
+from app.infra.database import Statement, Transaction
+from app.models import teams, users
+from app.policies.actor import Actor
+from app.policies.conditions import ScopeCondition
+from app.policies.predicates import team_visible, user_visible
+from app.policies.roles import Role
+from app.policies.scopes import Scope
+from app.services import audit
+from app.services.auth import refresh_tokens
+from app.services.auth.passwords import Passwords, check_password
+
+COORDINATE = "Mutation.saveUser"
+MAXIMUM_EMAIL_CHARACTERS = 254
+UNIQUE_EMAIL = "uq_users_email"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+Row = Mapping[str, Any]
+
+# Both rows by id, so that two administrators who change each other wait instead of blocking.
+LOCK_BOTH = Statement(
+    select(
+        users.c.id,
+        users.c.email,
+        users.c.name,
+        users.c.roles,
+        users.c.team_id,
+        users.c.customer_id,
+        users.c.is_active,
+        users.c.access_version,
+        user_visible(ScopeCondition.of(Scope.TEAM), lambda column: column).label("is_in_team"),
+    )
+    .where(users.c.id.in_([bindparam("viewer_id"), bindparam("user_id")]))
+    .order_by(users.c.id)
+    .with_for_update(key_share=True, of=users)
+)
+TEAM = Statement(
+    select(team_visible(ScopeCondition.of(Scope.TEAM), lambda column: column).label("is_viewers"))
+    .select_from(teams)
+    .where(teams.c.id == bindparam("team_id"))
+)
+INSERT = Statement(
+    text("""
+    INSERT INTO users (email, name, roles, team_id, is_active, password_hash)
+    VALUES (CAST(:email AS text), CAST(:name AS text), CAST(:roles AS text[]),
+        CAST(:team_id AS uuid), CAST(:is_active AS boolean), CAST(:password_hash AS text))
+    RETURNING id
+    """)
+)
+UPDATE = Statement(
+    text("""
+    UPDATE users SET email = CAST(:email AS text), name = CAST(:name AS text),
+        roles = CAST(:roles AS text[]), team_id = CAST(:team_id AS uuid),
+        is_active = CAST(:is_active AS boolean),
+        password_hash = coalesce(CAST(:password_hash AS text), password_hash)
+    WHERE id = CAST(:user_id AS uuid)
+    """)
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaveUser:
+    """A new user without `id`, else what this user is to become."""
+
+    id: UUID | None = None
+    email: str = field(repr=False)
+    name: str = field(repr=False)
+    roles: tuple[Role, ...]
+    team_id: UUID | None = None
+    is_active: bool = True
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedUser:
+    """The user's id; everything else is read."""
+
+    id: UUID
+
+
+async def save_user(
+    tx: Transaction, actor: Actor, command: SaveUser, *, passwords: Passwords
+) -> SavedUser:
+    """Raises VALIDATION, NOT_FOUND, FORBIDDEN, INVALID_STATE, DUPLICATE_CODE or RATE_LIMITED.
+
+    Suspending a user or changing their password ends all their log-ins with this transaction.
+    """
+    actor.require(COORDINATE)
+    email, name = _checked(command)
+    # Before any row is locked: it takes a tenth of a second on purpose.
+    password_hash = None if command.password is None else await passwords.hash(command.password)
+    before = await _locked(tx, actor, command.id)
+    actor.require_on(COORDINATE, await _facts_after(tx, actor, command))
+    _check_own_rights(actor, command, before)
+    _check_portal(command, before)
+    after = {
+        "email": email,
+        "name": name,
+        "roles": [str(role) for role in command.roles],
+        "team_id": command.team_id,
+        "is_active": command.is_active,
+        "password_hash": password_hash,
+    }
+    user_id = await _write(tx, command.id, after)
+    if command.id is not None and (password_hash is not None or not command.is_active):
+        await refresh_tokens.revoke_all(tx, user_id)
+    await audit.record(
+        tx,
+        actor,
+        "saveUser",
+        subject=audit.Subject(type="User", id=user_id),
+        before=None if before is None else _audited(before),
+        after=_audited(after) | _changed(before, after),
+    )
+    return SavedUser(id=user_id)
+
+
+def _checked(command: SaveUser) -> tuple[str, str]:
+    email = required(command.email, "email", maximum=MAXIMUM_EMAIL_CHARACTERS)
+    if _EMAIL.fullmatch(email) is None:
+        raise Invalid("This is not an e-mail address.", "email")
+    name = required(command.name, "name")
+    if not command.roles:
+        raise Invalid("A user has at least one role.", "roles")
+    if len(set(command.roles)) < len(command.roles):
+        raise Invalid("A role is named twice.", "roles")
+    if command.password is not None:
+        check_password(command.password, "password")
+    return email, name
+
+
+async def _locked(tx: Transaction, actor: Actor, user_id: UUID | None) -> Row | None:
+    """The user as they are, locked; None for a new one. The actor is locked too, and unchanged.
+
+    So of two administrators who take each other's rights at once, the second has none left.
+    """
+    rows = await tx.fetch(LOCK_BOTH, viewer_id=actor.user_id, user_id=user_id)
+    by_id: dict[UUID, Row] = {row["id"]: row for row in rows}
+    own = by_id.get(actor.user_id)
+    if own is None or not own["is_active"] or own["access_version"] != actor.access_version:
+        raise Forbidden(COORDINATE)
+    if user_id is None:
+        return None
+    before = by_id.get(user_id)
+    facts = _facts(actor, user_id, is_in_team=before is not None and before["is_in_team"])
+    if before is None or not actor.grant.rows("User").holds(facts):
+        raise NotFound("user", "id")
+    actor.require_on(COORDINATE, facts)
+    return before
+
+
+async def _facts_after(tx: Transaction, actor: Actor, command: SaveUser) -> frozenset[Scope]:
+    """What will hold of the user for the actor: nobody is moved out of the actor's reach."""
+    if command.team_id is None:
+        return _facts(actor, command.id, is_in_team=False)
+    team = await tx.fetchrow(TEAM, viewer_id=actor.user_id, team_id=command.team_id)
+    is_viewers = team is not None and bool(team["is_viewers"])
+    known = frozenset({Scope.TEAM}) if is_viewers else frozenset()
+    if team is None or not actor.grant.rows("Team").holds(known):
+        raise NotFound("team", "team")
+    return _facts(actor, command.id, is_in_team=is_viewers)
+
+
+def _facts(actor: Actor, user_id: UUID | None, *, is_in_team: bool) -> frozenset[Scope]:
+    held = {Scope.TEAM: is_in_team, Scope.SELF: user_id == actor.user_id}
+    return frozenset(scope for scope, holds in held.items() if holds)
+
+
+def _check_own_rights(actor: Actor, command: SaveUser, before: Row | None) -> None:
+    if before is None or command.id != actor.user_id:
+        return
+    if not command.is_active:
+        raise DomainError(
+            ErrorCode.INVALID_STATE, "You cannot suspend yourself.", path=("isActive",)
+        )
+    if Role.ADMIN in before["roles"] and Role.ADMIN not in command.roles:
+        raise DomainError(
+            ErrorCode.INVALID_STATE,
+            "You cannot take the role ADMIN from yourself.",
+            path=("roles",),
+        )
+
+
+def _check_portal(command: SaveUser, before: Row | None) -> None:
+    if Role.CUSTOMER in command.roles and (before is None or before["customer_id"] is None):
+        raise DomainError(
+            ErrorCode.INVALID_STATE,
+            "This user belongs to no customer, so they cannot have the role CUSTOMER.",
+            path=("roles",),
+        )
+
+
+async def _write(tx: Transaction, user_id: UUID | None, values: Row) -> UUID:
+    try:
+        if user_id is None:
+            made: UUID = await tx.fetchval(INSERT, **values)
+            return made
+        await tx.execute(UPDATE, user_id=user_id, **values)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != UNIQUE_EMAIL:
+            raise
+        raise DomainError(
+            ErrorCode.DUPLICATE_CODE, "Another user has this e-mail.", path=("email",)
+        ) from error
+    else:
+        return user_id
+
+
+def _audited(row: Row) -> dict[str, Any]:
+    """What a user may do: no secret and no personal data."""
+    return {
+        "roles": list(row["roles"]),
+        "team": row["team_id"] and str(row["team_id"]),
+        "isActive": row["is_active"],
+    }
+
+
+def _changed(before: Row | None, after: Row) -> dict[str, bool]:
+    """Of what is not written down, whether it changed."""
+    return {
+        "emailChanged": before is None or before["email"] != after["email"],
+        "nameChanged": before is None or before["name"] != after["name"],
+        "passwordChanged": after["password_hash"] is not None,
+    }
