@@ -1,0 +1,221 @@
+"""Deciding a posting: drafts and facts in, new entries and allocations out. Writes nothing.
+
+Each draft is validated in a fixed order and the first failure refuses all of them: currency, price,
+named entries, period of the entry, open amounts, periods of the allocations.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from app.domain import invoice, money
+from app.domain.allocation import (
+    Allocation,
+    Wanted,
+    allocate_explicitly,
+    allocate_oldest,
+    require_debits,
+)
+from app.domain.drafts import AllocationDraft, Draft, EntryDraft, UndoDraft
+from app.domain.errors import DomainError, ErrorCode, NotFound
+from app.domain.facts import Decision, Facts, Work
+from app.domain.invoice import PricedLine
+from app.domain.ledger import ENTRY_KINDS
+from app.domain.subledger import KnownEntry, MadeAllocation, PostedEntry, SubLedger, Terms
+
+
+def decide(drafts: Sequence[Draft], facts: Facts) -> Decision:
+    """Apply the drafts in order to their customers' sub-ledgers."""
+    decision = Decision()
+    for draft in drafts:
+        work = Work(ledger=facts.ledgers[draft.customer_id], facts=facts, decision=decision)
+        match draft:
+            case EntryDraft():
+                _post(draft, work)
+            case AllocationDraft():
+                _allocate(draft, work)
+            case UndoDraft():
+                _undo(draft, work)
+    return decision
+
+
+def _post(draft: EntryDraft, work: Work) -> None:
+    ledger, facts = work.ledger, work.facts
+    currency = ledger.account.currency
+    if draft.currency is not None and draft.currency != currency:
+        raise DomainError(
+            ErrorCode.CURRENCY_MISMATCH,
+            f"This customer's account is in {currency}.",
+            path=(*draft.path, "currency"),
+            details={"expected": currency, "actual": draft.currency},
+        )
+    amount, lines = _priced(draft, facts, currency)
+    wanted = _scaled(draft.wanted, currency, draft.path)
+    _require_debits(wanted, ledger, draft.path)
+    against = _against(draft, ledger)
+    period_id = facts.calendar.month_open_for(
+        draft.transaction_date, *draft.path, "transactionDate"
+    )
+    kind = ENTRY_KINDS[draft.type]
+    due_date = draft.due_date
+    if kind.falls_due and due_date is None:
+        terms = timedelta(days=facts.payment_terms[draft.customer_id])
+        due_date = draft.transaction_date + terms
+    entry = ledger.post(
+        draft,
+        Terms(
+            id=next(facts.ids),
+            number=f"{kind.prefix}-{next(facts.numbers):06d}",
+            amount=amount,
+            lines=lines,
+            due_date=due_date,
+            period_id=period_id,
+            posted_at=facts.posted_at,
+        ),
+    )
+    work.decision.entries.append(entry)
+    for path, wish in _wishes(draft, entry, wanted, against, ledger):
+        _make(wish, draft.transaction_date, path, work)
+
+
+def _wishes(
+    draft: EntryDraft,
+    entry: PostedEntry,
+    wanted: Sequence[Wanted],
+    against: KnownEntry | None,
+    ledger: SubLedger,
+) -> list[tuple[tuple[str, ...], Allocation]]:
+    """What the new credit is spent on, each with the path that asked for it."""
+    available = abs(entry.amount)
+    if wanted:
+        return _explicit(entry.id, available, wanted, ledger, draft.path)
+    if against is not None:
+        spent = min(available, against.open_amount)
+        made = [Allocation(credit_id=entry.id, debit_id=against.id, amount=spent)] if spent else []
+        return [((*draft.path, "against"), wish) for wish in made]
+    if draft.oldest_first:
+        made = allocate_oldest(entry.id, available, ledger.open_debits())
+        return [((*draft.path, "autoAllocate"), wish) for wish in made]
+    return []
+
+
+def _allocate(draft: AllocationDraft, work: Work) -> None:
+    ledger = work.ledger
+    wanted = _scaled(draft.wanted, ledger.account.currency, draft.path)
+    credit = ledger.entry(draft.credit_id)
+    if credit is None or credit.is_debit:
+        raise NotFound("credit", *draft.path, "credit")
+    _require_debits(wanted, ledger, draft.path)
+    for path, wish in _explicit(credit.id, credit.open_amount, wanted, ledger, draft.path):
+        _make(wish, draft.accounting_date, path, work)
+
+
+def _undo(draft: UndoDraft, work: Work) -> None:
+    ledger, facts = work.ledger, work.facts
+    path = (*draft.path, "allocation")
+    standing = facts.standing.get(draft.allocation_id)
+    if standing is None:
+        raise NotFound("allocation", *path)
+    if not standing.is_active:
+        raise DomainError(ErrorCode.INVALID_STATE, "This allocation is undone.", path=path)
+    dated = max(
+        draft.accounting_date,
+        standing.accounting_date,
+        _dated(ledger, standing.credit_id),
+        _dated(ledger, standing.debit_id),
+    )
+    facts.calendar.month_open_for(dated, *path)
+    ledger.undo(standing.credit_id, standing.debit_id, standing.amount)
+    work.decision.allocations.append(
+        MadeAllocation(
+            id=next(facts.ids),
+            customer_id=draft.customer_id,
+            credit_id=standing.credit_id,
+            debit_id=standing.debit_id,
+            amount=-standing.amount,
+            currency=ledger.account.currency,
+            accounting_date=dated,
+            allocated_at=facts.posted_at,
+            undoes_id=standing.id,
+            reason=draft.reason,
+        )
+    )
+
+
+def _make(wish: Allocation, asked_on: date, path: tuple[str, ...], work: Work) -> None:
+    """Allocate, dated by the latest of the two entries and the command that asks for it."""
+    ledger = work.ledger
+    dated = max(asked_on, _dated(ledger, wish.credit_id), _dated(ledger, wish.debit_id))
+    work.facts.calendar.month_open_for(dated, *path)
+    ledger.allocate(wish)
+    work.decision.allocations.append(
+        MadeAllocation(
+            id=next(work.facts.ids),
+            customer_id=ledger.account.customer_id,
+            credit_id=wish.credit_id,
+            debit_id=wish.debit_id,
+            amount=wish.amount,
+            currency=ledger.account.currency,
+            accounting_date=dated,
+            allocated_at=work.facts.posted_at,
+        )
+    )
+
+
+def _priced(
+    draft: EntryDraft, facts: Facts, currency: str
+) -> tuple[Decimal, tuple[PricedLine, ...]]:
+    if draft.amount is not None:
+        return money.positive(draft.amount, currency, *draft.path, "amount"), ()
+    path = (*draft.path, "lineItems")
+    lines = invoice.priced(draft.lines, facts.products, currency, *path)
+    return invoice.total_of(lines, *path), lines
+
+
+def _scaled(wanted: Sequence[Wanted], currency: str, path: tuple[str, ...]) -> list[Wanted]:
+    return [
+        Wanted(
+            debit_id=wish.debit_id,
+            amount=money.positive(
+                wish.amount, currency, *path, "allocations", str(index), "amount"
+            ),
+        )
+        for index, wish in enumerate(wanted)
+    ]
+
+
+def _require_debits(wanted: Sequence[Wanted], ledger: SubLedger, path: tuple[str, ...]) -> None:
+    named = (ledger.entry(wish.debit_id) for wish in wanted)
+    require_debits(
+        wanted, {each.id for each in named if each and each.is_debit}, *path, "allocations"
+    )
+
+
+def _explicit(
+    credit_id: UUID,
+    available: Decimal,
+    wanted: Sequence[Wanted],
+    ledger: SubLedger,
+    path: tuple[str, ...],
+) -> list[tuple[tuple[str, ...], Allocation]]:
+    here = (*path, "allocations")
+    named = [wish.debit_id for wish in wanted]
+    made = allocate_explicitly(credit_id, available, wanted, ledger.open_debits(named), *here)
+    return [((*here, str(index)), wish) for index, wish in enumerate(made)]
+
+
+def _against(draft: EntryDraft, ledger: SubLedger) -> KnownEntry | None:
+    if draft.against is None:
+        return None
+    entry = ledger.entry(draft.against)
+    if entry is None or not entry.is_debit:
+        raise NotFound("debit of this customer", *draft.path, "against")
+    return entry
+
+
+def _dated(ledger: SubLedger, entry_id: UUID) -> date:
+    entry = ledger.entry(entry_id)
+    if entry is None:
+        raise AssertionError("both sides of an allocation were read with it")
+    return entry.accounting_date

@@ -1,0 +1,54 @@
+"""Text that people and programs send: bounded, printable, never with control characters.
+
+A NUL cannot be stored, other control characters and lone surrogates cannot be shown, logged or put
+into a document safely: all are refused, never removed in silence. Surrounding blanks mean nothing
+and are trimmed.
+"""
+
+import re
+
+from app.domain.errors import Invalid
+
+SHORT = 100
+LINE = 200
+PARAGRAPH = 2_000
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_BUT_LAYOUT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def required(text: str, *path: str, maximum: int = LINE) -> str:
+    """One line of text that says something."""
+    return _checked(text, _CONTROL, maximum, path) or _refuse_blank(path)
+
+
+def optional(text: str | None, *path: str, maximum: int = LINE) -> str | None:
+    """One line of text, or None when it is absent or blank."""
+    return None if text is None else _checked(text, _CONTROL, maximum, path) or None
+
+
+def paragraph(text: str | None, *path: str, maximum: int = PARAGRAPH) -> str | None:
+    """As `optional`, and line breaks and tabs may structure it."""
+    return None if text is None else _checked(text, _CONTROL_BUT_LAYOUT, maximum, path) or None
+
+
+def key(text: str, *path: str, maximum: int) -> str:
+    """A name that programs compare: 1 to `maximum` printable characters, never trimmed."""
+    if not 1 <= len(text) <= maximum or not text.isprintable() or text != text.strip():
+        raise Invalid(
+            f"This must be 1 to {maximum} printable characters without surrounding blanks.", *path
+        )
+    return text
+
+
+def _checked(text: str, forbidden: re.Pattern[str], maximum: int, path: tuple[str, ...]) -> str:
+    # The length first: nothing else is done with a megabyte.
+    if len(text) > maximum:
+        raise Invalid(f"This text is longer than {maximum} characters.", *path)
+    if forbidden.search(text):
+        raise Invalid("This text holds control characters.", *path)
+    return text.strip()
+
+
+def _refuse_blank(path: tuple[str, ...]) -> str:
+    raise Invalid("This text must not be blank.", *path)

@@ -1,0 +1,59 @@
+"""Using a credit against debits after it was posted, and undoing that by its mirror."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ClassVar
+from uuid import UUID
+
+from app.domain import text
+from app.domain.drafts import AllocationDraft, UndoDraft
+from app.domain.errors import Invalid
+from app.services.idempotency import NOT_IN_INPUT_HASH
+from app.services.ledger import inputs
+from app.services.ledger.inputs import AllocationInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allocate:
+    """`accounting_date` is the company's today; it counts unless one of the entries is later."""
+
+    operation: ClassVar[str] = "allocate"
+
+    customer_id: UUID
+    credit_id: UUID
+    allocations: tuple[AllocationInput, ...]
+    accounting_date: date = field(metadata=NOT_IN_INPUT_HASH)
+
+    def draft(self, *path: str) -> AllocationDraft:
+        """The allocations to make, or the first refusal that needs no data."""
+        if not self.allocations:
+            raise Invalid("Name at least one debit.", *path, "allocations")
+        return AllocationDraft(
+            path=path,
+            customer_id=self.customer_id,
+            credit_id=self.credit_id,
+            accounting_date=self.accounting_date,
+            wanted=inputs.wanted(self.allocations, *path, "allocations"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoAllocation:
+    """Both entries have open again what it used. `accounting_date` as for `Allocate`."""
+
+    operation: ClassVar[str] = "undoAllocation"
+
+    customer_id: UUID
+    allocation_id: UUID
+    reason: str
+    accounting_date: date = field(metadata=NOT_IN_INPUT_HASH)
+
+    def draft(self, *path: str) -> UndoDraft:
+        """The allocation to undo, or the first refusal that needs no data."""
+        return UndoDraft(
+            path=path,
+            customer_id=self.customer_id,
+            allocation_id=self.allocation_id,
+            accounting_date=self.accounting_date,
+            reason=text.required(self.reason, *path, "reason"),
+        )

@@ -1,0 +1,122 @@
+"""The second statement of a posting, with a snapshot of its own.
+
+The lock statement's snapshot is older than its waits, so what another posting committed meanwhile
+is only seen here. Identities are drawn here too: ids, numbers and the instant are then in the order
+of posting.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlalchemy import text
+
+from app.infra.database import Statement
+from app.policies.conditions import ScopeCondition
+from app.services.ledger.viewing import customer_predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """Which customers exist for the actor, and to which of them the mutation may be done."""
+
+    rows: ScopeCondition
+    allowed: ScopeCondition
+
+
+# Open debits are read oldest due first, only as far as the credits of the drafts can reach.
+_READ = """
+WITH standing AS MATERIALIZED (
+    SELECT allocations.*, allocations.undoes_id IS NULL AND NOT EXISTS (
+            SELECT FROM allocations AS mirror
+            WHERE mirror.customer_id = allocations.customer_id
+                AND mirror.undoes_id = allocations.id
+        ) AS is_active
+    FROM unnest(CAST(:undone_customers AS uuid[]), CAST(:undone AS uuid[]))
+            AS undone (customer_id, id)
+        JOIN allocations USING (customer_id, id)
+),
+named AS (
+    SELECT * FROM unnest(CAST(:named_customers AS uuid[]), CAST(:named_entries AS uuid[]))
+        AS named (customer_id, id)
+    UNION SELECT customer_id, credit_id FROM standing
+    UNION SELECT customer_id, debit_id FROM standing
+),
+known AS MATERIALIZED (
+    SELECT entry.customer_id, entry.id, entry.amount > 0 AS is_debit,
+        coalesce(open_items.open_amount, 0) AS open_amount,
+        entry.due_date, entry.transaction_date AS accounting_date
+    FROM named JOIN ledger_entries AS entry USING (customer_id, id)
+        LEFT JOIN open_items
+            ON open_items.customer_id = entry.customer_id AND open_items.entry_id = entry.id
+    UNION ALL
+    SELECT due.*
+    FROM unnest(CAST(:spending_customers AS uuid[]), CAST(:spendable AS numeric[]))
+            AS spending (customer_id, amount),
+        LATERAL (
+            SELECT customer_id, entry_id, is_debit, open_amount, due_date, accounting_date
+            FROM (
+                SELECT open_items.*, sum(open_amount) OVER (
+                        ORDER BY coalesce(due_date, accounting_date), accounting_date, entry_id
+                        ROWS UNBOUNDED PRECEDING
+                    ) - open_amount AS due_before
+                FROM open_items
+                WHERE customer_id = spending.customer_id AND is_debit
+            ) AS queue
+            WHERE due_before < spending.amount
+        ) AS due
+)
+SELECT statement_timestamp() AS posted_at,
+    ARRAY(
+        SELECT uuidv7()
+        FROM generate_series(1, CAST(:id_count AS integer) + (SELECT count(*) FROM known))
+    ) AS ids,
+    ARRAY(
+        SELECT nextval(CAST(name AS regclass)) FROM unnest(CAST(:sequences AS text[])) AS name
+    ) AS numbers,
+    (
+        SELECT json_agg(json_build_array(
+            customers.id, customers.status, customers.payment_terms_days, {visible}, {allowed}))
+        FROM customers WHERE customers.id = ANY(CAST(:customer_ids AS uuid[]))
+    ) AS customers,
+    (
+        SELECT json_agg(json_build_array(
+            customer_id, id, is_debit, CAST(open_amount AS text), due_date, accounting_date))
+        FROM known
+    ) AS known,
+    (
+        SELECT json_agg(json_build_array(
+            id, credit_id, debit_id, CAST(amount AS text), accounting_date, is_active))
+        FROM standing
+    ) AS standing,
+    (
+        SELECT json_agg(json_build_array(
+            sku, id, name, currency, CAST(tax_rate AS text), is_active))
+        FROM products WHERE sku = ANY(CAST(:skus AS text[]))
+    ) AS products,
+    (
+        SELECT json_agg(json_build_array(
+            id, name, type, status, lower(during), upper(during)))
+        FROM accounting_periods
+        WHERE CAST(:first_date AS date) IS NOT NULL
+            AND during && daterange(CAST(:first_date AS date), greatest(CAST(:last_date AS date),
+            (SELECT max(accounting_date) FROM known),
+            (SELECT max(accounting_date) FROM standing)), '[]')
+    ) AS periods,
+    earlier.operation AS earlier_operation, earlier.input_hash AS earlier_hash,
+    earlier.result AS earlier_result
+FROM (SELECT) AS one LEFT JOIN idempotency_keys AS earlier
+    ON earlier.actor_id = CAST(:actor_id AS uuid) AND earlier.key = CAST(:key AS text)
+"""
+
+
+@lru_cache(maxsize=256)
+def read_statement(scopes: Scopes) -> Statement:
+    """Compiled once for each pair of conditions."""
+    return Statement(
+        text(
+            _READ.format(
+                visible=customer_predicate(scopes.rows),
+                allowed=customer_predicate(scopes.allowed),
+            )
+        )
+    )
