@@ -1,1 +1,1 @@
-
+"""Work in the background: relay, consumer, scheduler, and the jobs themselves."""

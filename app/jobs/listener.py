@@ -1,0 +1,63 @@
+"""A dedicated connection that listens for one NOTIFY channel, and comes back when it is lost."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from app.infra.database import Database
+
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+
+class Listener:
+    """Notifications only shorten a wait: whoever waits must also look by itself now and then."""
+
+    def __init__(self, database: Database, channel: str) -> None:
+        self._database = database
+        self._channel = channel
+        self._connection: Connection | None = None
+        self._woken = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.remove_listener(self._channel, self._wake)
+        await self._release()
+
+    async def ensure(self) -> None:
+        """Listen, on a new connection if the last one is gone. Raises what connecting raises."""
+        if self._connection is not None and not self._connection.is_closed():
+            return
+        await self._release()
+        connection = await self._database.write_pool.acquire()
+        self._connection = connection
+        await connection.add_listener(self._channel, self._wake)
+
+    async def wait(self, seconds: float, stopping: asyncio.Event) -> None:
+        """Return when notified, when `stopping` is set, or after `seconds`."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._woken, stopping)]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        self._woken.clear()
+
+    def _wake(self, *_: Any) -> None:
+        self._woken.set()
+
+    async def _release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._database.write_pool.release(connection)

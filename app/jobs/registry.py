@@ -1,0 +1,30 @@
+"""Every job there is. Adding one is adding a declaration here."""
+
+from datetime import time
+
+from app.domain.schedule import EVERY_DAY, SUNDAY, Daily, MissedRuns
+from app.jobs import reconciliation
+from app.jobs.job import Job, Timetable
+
+JOBS: tuple[Job, ...] = (
+    Job(
+        name="reconciliation",
+        description="Recomputes balances from the sub-ledger and compares the stored ones.",
+        step=reconciliation.check_next_chunk,
+        bury=reconciliation.mark_run_failed,
+        timetables=(
+            Timetable(
+                name="reconciliation-nightly",
+                daily=Daily(at=time(2, 0), weekdays=EVERY_DAY - {SUNDAY}),
+                prepare=reconciliation.prepare_changed,
+                missed=MissedRuns.CATCH_UP_ONCE,
+            ),
+            Timetable(
+                name="reconciliation-weekly",
+                daily=Daily(at=time(2, 0), weekdays=frozenset({SUNDAY})),
+                prepare=reconciliation.prepare_everything,
+                missed=MissedRuns.CATCH_UP_ONCE,
+            ),
+        ),
+    ),
+)

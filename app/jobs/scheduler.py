@@ -1,0 +1,110 @@
+"""The scheduler: at its time, a scheduled run becomes a row and a message, in one transaction.
+
+`(timetable, scheduled time)` is the row's key, so any number of schedulers may run: one inserts,
+the others wait for it and find the row there. A row without a message is a time that was skipped,
+or the moment from which a new timetable counts.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+import asyncpg
+import structlog
+from sqlalchemy import text
+
+from app.domain.schedule import due, next_after
+from app.infra.clock import Clock
+from app.infra.database import Database, Statement, Transaction
+from app.jobs import metrics
+from app.jobs.job import Job, Timetable
+from app.services import outbox
+
+# Often enough that a changed system clock is noticed.
+LONGEST_SLEEP = timedelta(seconds=30)
+FAILURE_SLEEP = timedelta(seconds=5)
+
+log = structlog.get_logger(__name__)
+
+_LAST = Statement(
+    text("SELECT max(scheduled_for) FROM scheduled_runs WHERE job = CAST(:timetable AS text)")
+)
+_INSERT = Statement(
+    text(
+        "INSERT INTO scheduled_runs (job, scheduled_for) "
+        "VALUES (CAST(:timetable AS text), CAST(:scheduled_for AS timestamptz)) "
+        "ON CONFLICT DO NOTHING RETURNING true"
+    )
+)
+_ATTACH = Statement(
+    text(
+        "UPDATE scheduled_runs SET message_id = CAST(:message_id AS uuid) "
+        "WHERE job = CAST(:timetable AS text) "
+        "AND scheduled_for = CAST(:scheduled_for AS timestamptz)"
+    )
+)
+
+
+class Scheduler:
+    """Looks at every timetable until told to stop."""
+
+    def __init__(self, database: Database, clock: Clock, jobs: Iterable[Job]) -> None:
+        self._database = database
+        self._clock = clock
+        self._timetables = [(job, each) for job in jobs for each in job.timetables]
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Schedule until `stopping` is set. PostgreSQL away: log, wait, go on."""
+        while not stopping.is_set():
+            now = self._clock.now()
+            try:
+                await self.schedule_due(now)
+                pause = min(self._next(now) - self._clock.now(), LONGEST_SLEEP)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                log.exception("scheduling failed, trying again")
+                pause = FAILURE_SLEEP
+            try:
+                await asyncio.wait_for(stopping.wait(), max(pause.total_seconds(), 0.0))
+            except TimeoutError:
+                continue
+
+    async def schedule_due(self, now: datetime) -> None:
+        """Deal with every timetable's latest time up to `now`, once among all schedulers."""
+        for job, timetable in self._timetables:
+            await self._database.run(partial(self._deal, job, timetable, now))
+
+    async def _deal(self, job: Job, timetable: Timetable, now: datetime, tx: Transaction) -> None:
+        last: datetime | None = await tx.fetchval(_LAST, timetable=timetable.name)
+        if last is None:
+            # Never seen before: what it would have missed until now was not missed.
+            await tx.fetchval(_INSERT, timetable=timetable.name, scheduled_for=now)
+            return
+        found = due(
+            timetable.daily,
+            self._clock.zone,
+            after=last,
+            now=now,
+            missed=timetable.missed,
+            grace=timetable.grace,
+        )
+        if found is None:
+            return
+        at = found.scheduled_for
+        if not await tx.fetchval(_INSERT, timetable=timetable.name, scheduled_for=at):
+            return
+        if found.runs:
+            payload = await timetable.prepare(tx)
+            message_id = await outbox.enqueue(tx, job.topic, payload)
+            await tx.execute(
+                _ATTACH, timetable=timetable.name, scheduled_for=at, message_id=message_id
+            )
+        outcome = "queued" if found.runs else "skipped"
+        metrics.SCHEDULED.labels(timetable.name, outcome).inc()
+        log.info("scheduled time", timetable=timetable.name, at=at.isoformat(), outcome=outcome)
+
+    def _next(self, now: datetime) -> datetime:
+        return min(
+            (next_after(each.daily, self._clock.zone, now) for _, each in self._timetables),
+            default=now + LONGEST_SLEEP,
+        )

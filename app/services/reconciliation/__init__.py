@@ -1,0 +1,1 @@
+"""Reconciliation: is everything that is stored what follows from the sub-ledger alone?"""

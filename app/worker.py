@@ -1,0 +1,104 @@
+"""Composition root of the background processes: the worker (with the relay) and the scheduler."""
+
+import asyncio
+import signal
+from collections.abc import Iterable
+
+import structlog
+import uvloop
+from dramatiq import Worker
+
+from app.infra.broker import close_broker, open_broker
+from app.infra.clock import Clock
+from app.infra.database import Database
+from app.infra.settings import Settings, SettingsError
+from app.jobs.actors import declare_actors
+from app.jobs.consumer import Consumer
+from app.jobs.job import Job
+from app.jobs.registry import JOBS
+from app.jobs.relay import Pace, Relay
+from app.jobs.scheduler import Scheduler
+
+WORKER_THREADS = 4
+# Dramatiq looks for messages at least this often.
+IDLE_MILLISECONDS = 250
+# A step that was begun may end; then it is cancelled, rolled back, and done again elsewhere.
+GRACE_SECONDS = 20.0
+# Per message one that works and one that notes failures; relay, listener, and one to spare.
+WORKER_CONNECTIONS = 2 * WORKER_THREADS + 3
+SCHEDULER_CONNECTIONS = 2
+DEFAULT_PACE = Pace()
+
+log = structlog.get_logger(__name__)
+
+
+def run_worker(settings: Settings, jobs: Iterable[Job] = JOBS, pace: Pace = DEFAULT_PACE) -> None:
+    """Relay and work until SIGTERM or SIGINT. Any number of these may run at once."""
+    uvloop.run(_work(settings, tuple(jobs), pace))
+
+
+def run_scheduler(settings: Settings, jobs: Iterable[Job] = JOBS) -> None:
+    """Turn scheduled times into messages until SIGTERM or SIGINT. Any number may run at once."""
+    uvloop.run(_schedule(settings, tuple(jobs)))
+
+
+async def _work(settings: Settings, jobs: tuple[Job, ...], pace: Pace) -> None:
+    stopping = _stop_on_signals()
+    database = Database(_database_url(settings), pool_size=WORKER_CONNECTIONS)
+    broker = open_broker(_redis_url(settings))
+    await database.open()
+    try:
+        consumer = Consumer(database, jobs)
+        actors = declare_actors(broker, jobs, consumer.consume)
+        worker = Worker(broker, worker_threads=WORKER_THREADS, worker_timeout=IDLE_MILLISECONDS)
+        worker.start()
+        log.info("worker is running", jobs=[job.name for job in jobs])
+        try:
+            await Relay(database, broker, actors, pace).run(stopping)
+        finally:
+            await _stop_working(worker, consumer)
+    finally:
+        await database.close()
+        close_broker(broker)
+        log.info("worker has stopped")
+
+
+async def _schedule(settings: Settings, jobs: tuple[Job, ...]) -> None:
+    stopping = _stop_on_signals()
+    database = Database(_database_url(settings), pool_size=SCHEDULER_CONNECTIONS)
+    await database.open()
+    try:
+        clock = Clock(settings.company_time_zone)
+        log.info("scheduler is running", time_zone=settings.company_time_zone)
+        await Scheduler(database, clock, jobs).run(stopping)
+    finally:
+        await database.close()
+        log.info("scheduler has stopped")
+
+
+async def _stop_working(worker: Worker, consumer: Consumer) -> None:
+    """Finish the step at hand, give back the rest, and end Dramatiq's threads."""
+    consumer.stop_after_this_step()
+    asyncio.get_running_loop().call_later(GRACE_SECONDS, consumer.cancel)
+    # Its threads wait for coroutines on this loop, so it must be stopped from another thread.
+    await asyncio.to_thread(worker.stop)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise SettingsError("DATABASE_URL: must be set for this command (`up` sets it itself)")
+    return settings.database_url
+
+
+def _redis_url(settings: Settings) -> str:
+    if settings.redis_url is None:
+        raise SettingsError("REDIS_URL: must be set for this command (`up` sets it itself)")
+    return settings.redis_url
