@@ -49,7 +49,7 @@ class Consumer:
     async def consume(self, message_id: UUID) -> None:
         """Do what is left to do for a message: nothing, if it is done, dead or being worked on."""
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine always runs in a task
+        assert task is not None, "a coroutine always runs in a task"
         self._running.add(task)
         try:
             async with self._alone_with(message_id) as connection:
@@ -71,7 +71,7 @@ class Consumer:
             task.cancel()
 
     @asynccontextmanager
-    async def _alone_with(self, message_id: UUID) -> AsyncIterator[Connection | None]:
+    async def _alone_with(self, message_id: UUID) -> AsyncIterator["Connection | None"]:
         """A connection that holds the message's lock, or None while another worker holds it."""
         async with self._database.write_pool.acquire() as connection:
             tx = Transaction(connection)

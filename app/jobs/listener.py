@@ -18,7 +18,7 @@ class Listener:
     def __init__(self, database: Database, channel: str) -> None:
         self._database = database
         self._channel = channel
-        self._connection: Connection | None = None
+        self._connection: "Connection | None" = None
         self._woken = asyncio.Event()
 
     async def __aenter__(self) -> Self:
