@@ -21,6 +21,7 @@ MAX_ATTEMPTS = 5
 
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _DIALECT = AsyncpgDialect()
+_RENDERED = {"render_postcompile": True}
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class Statement:
     __slots__ = ("defaults", "names", "sql")
 
     def __init__(self, clause: Executable) -> None:
-        compiled = clause.compile(dialect=_DIALECT)  # type: ignore[attr-defined] # every Executable is a ClauseElement
+        compiled = clause.compile(dialect=_DIALECT, compile_kwargs=_RENDERED)  # type: ignore[attr-defined] # every Executable is a ClauseElement
         self.sql: str = compiled.string
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self.defaults: Mapping[str, Any] = {

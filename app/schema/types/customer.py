@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from sqlalchemy import ColumnElement, Numeric, and_, bindparam, cast, func, select
-from sqlalchemy.types import Date
+from sqlalchemy import ColumnElement, Numeric, and_, func, select
 from strawberry import UNSET
 
 from app.models import accounts, customers, ledger_entries, open_items, users
@@ -30,6 +29,7 @@ from app.schema.types.masks import everything, initial, last_two
 from app.schema.types.node import Connection, Node
 from app.schema.types.people import User
 from app.schema.types.scalars import Currency, Cursor
+from app.schema.types.sql import constant, today, zero_of
 
 if TYPE_CHECKING:
     from app.schema.types.ledger import LedgerEntry
@@ -41,11 +41,6 @@ _ACCOUNTS = accounts.c
 _CONTACT = "customer.contact"
 _BALANCE = "customer.balance"
 _CREDIT = "customer.credit"
-
-
-def today() -> ColumnElement[Any]:
-    """The bind parameter for the company's date."""
-    return bindparam("today", type_=Date())
 
 
 def _overdue_amount(row: Row) -> ColumnElement[Any]:
@@ -60,8 +55,7 @@ def _overdue_amount(row: Row) -> ColumnElement[Any]:
         .correlate_except(item)
         .scalar_subquery()
     )
-    nothing = func.round(cast(0, Numeric), func.currency_digits(row[_CUSTOMERS.currency]))
-    return func.coalesce(overdue, nothing, type_=Numeric())
+    return func.coalesce(overdue, zero_of(row[_CUSTOMERS.currency]), type_=Numeric())
 
 
 def _oldest_due_date(row: Row) -> ColumnElement[Any]:
@@ -110,7 +104,9 @@ class CustomerPreferences:
         searched=("code", "businessName", "email", "phone"),
         unless_filtered=(
             "status",
-            lambda customer: customer[_CUSTOMERS.status].not_in(("DELETED", "ARCHIVED")),
+            lambda customer: customer[_CUSTOMERS.status].not_in(
+                (constant("DELETED"), constant("ARCHIVED"))
+            ),
         ),
         joins={
             accounts: lambda customer, account: (

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import strawberry
-from sqlalchemy import ColumnElement, Numeric, and_, case, cast, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, Numeric, and_, case, func, null, or_, select
 from strawberry import UNSET
 
 from app.domain.ledger import EntryType, GeneralLedgerAccount, ReferenceType
@@ -41,6 +41,7 @@ from app.schema.types.people import User
 from app.schema.types.period import AccountingPeriod
 from app.schema.types.product import Product
 from app.schema.types.scalars import Currency, Cursor
+from app.schema.types.sql import constant, zero_of
 
 _ENTRIES = ledger_entries.c
 _LINES = entry_lines.c
@@ -54,16 +55,15 @@ LazyEntry = Annotated["LedgerEntry", strawberry.lazy("app.schema.types.ledger")]
 
 
 def _open_amount(row: Row) -> ColumnElement[Any]:
-    nothing = func.round(cast(0, Numeric), func.currency_digits(row[_ENTRIES.currency]))
-    return func.coalesce(row[_OPEN.open_amount], nothing, type_=Numeric())
+    return func.coalesce(row[_OPEN.open_amount], zero_of(row[_ENTRIES.currency]), type_=Numeric())
 
 
 def _settlement(row: Row) -> ColumnElement[Any]:
     open_amount = row[_OPEN.open_amount]
     return case(
-        (open_amount.is_(None), literal("SETTLED")),
-        (open_amount < func.abs(row[_ENTRIES.amount]), literal("PARTIALLY_SETTLED")),
-        else_=literal("OPEN"),
+        (open_amount.is_(None), constant("SETTLED")),
+        (open_amount < func.abs(row[_ENTRIES.amount]), constant("PARTIALLY_SETTLED")),
+        else_=constant("OPEN"),
     )
 
 
@@ -159,7 +159,7 @@ class LedgerEntry(Node):
         One(link=lambda entry, customer: customer[customers.c.id] == entry[_ENTRIES.customer_id])
     )
     type: EntryType = leaf(_ENTRIES.type, Kind.CHOICE, filterable=True)
-    status: LedgerEntryStatus = leaf(lambda _: literal("POSTED"), Kind.CHOICE, filterable=True)
+    status: LedgerEntryStatus = leaf(lambda _: constant("POSTED"), Kind.CHOICE, filterable=True)
     settlement: SettlementStatus = leaf(_settlement, Kind.CHOICE, filterable=True)
     amount: Decimal | None = leaf(
         _ENTRIES.amount,
@@ -243,7 +243,9 @@ class LedgerEntry(Node):
         Kind.NUMBER,
         description="Position in the customer's chain, from 1, without gaps.",
     )
-    hash: str | None = leaf(lambda row: func.encode(row[_ENTRIES.hash], "hex"), guard=_PROOF)
+    hash: str | None = leaf(
+        lambda row: func.encode(row[_ENTRIES.hash], constant("hex")), guard=_PROOF
+    )
     previous_hash: str | None = leaf(
-        lambda row: func.encode(row[_ENTRIES.previous_hash], "hex"), guard=_PROOF
+        lambda row: func.encode(row[_ENTRIES.previous_hash], constant("hex")), guard=_PROOF
     )

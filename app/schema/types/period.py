@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 import strawberry
-from sqlalchemy import ColumnElement, Integer, func, literal
+from sqlalchemy import ColumnElement, Integer, and_, func, literal_column
 
 from app.models import accounting_periods, users
 from app.schema.types.declaration import (
@@ -29,6 +29,11 @@ def covers(period: Row, day: ColumnElement[Any]) -> ColumnElement[bool]:
     return period[_PERIODS.during].op("@>", is_comparison=True)(day)
 
 
+def months_first(period: Row, day: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether it is the month that the day lies in: what a posting on that day is gated by."""
+    return and_(covers(period, day), period[_PERIODS.type] == "MONTHLY")
+
+
 @strawberry.type(description="A month, quarter or year of the company's books.")
 @planned_type(
     Source(
@@ -43,9 +48,11 @@ class AccountingPeriod(Node):
 
     name: str = leaf(_PERIODS.name)
     type: PeriodType = leaf(_PERIODS.type, Kind.CHOICE, filterable=True)
-    starts_on: date = leaf(lambda row: func.lower(row[_PERIODS.during]), Kind.DATE)
+    starts_on: date = leaf(
+        lambda row: func.lower(row[_PERIODS.during]), Kind.DATE, order="STARTS_ON"
+    )
     ends_on: date = leaf(
-        lambda row: func.upper(row[_PERIODS.during]) - literal(1, Integer()),
+        lambda row: func.upper(row[_PERIODS.during]) - literal_column("1", Integer()),
         Kind.DATE,
         description="The last day that belongs to the period.",
     )

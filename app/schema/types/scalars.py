@@ -59,7 +59,7 @@ def _parse_currency(value: Any) -> str:
 def _parse_cursor(value: Any) -> str:
     if isinstance(value, str) and 0 < len(value) <= MAX_CURSOR_LENGTH:
         try:
-            urlsafe_b64decode(value.encode("ascii"))
+            urlsafe_b64decode(value.encode("ascii") + b"=" * (-len(value) % 4))
         except (UnicodeEncodeError, Base64Error):
             pass  # not base64: refused below
         else:

@@ -1,0 +1,313 @@
+"""Puts one statement together out of a selection set, a grant and the shape of the variables."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphql import FragmentDefinitionNode, SelectionSetNode
+from graphql.execution.values import VariableValues
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    null,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.types import TypeEngine
+
+from app.planner.access import Guards, unconditional, visible
+from app.planner.catalogue import Catalogue, PlannedField, PlannedType
+from app.planner.leaves import as_json, global_id
+from app.planner.lookups import LookupCompiler
+from app.planner.pages import PageCompiler
+from app.planner.refusals import forbidden, refused
+from app.planner.rows import PlannedRow, TableRow
+from app.planner.search import Search, compile_search
+from app.planner.selection import Selected, Selections
+from app.planner.values import Arguments, Binder
+from app.policies.conditions import ALWAYS, ScopeCondition
+from app.policies.grant import Grant
+from app.schema.types.declaration import (
+    Bound,
+    Connected,
+    Embedded,
+    GlobalIdLeaf,
+    Kind,
+    Leaf,
+    Lookup,
+    Many,
+    NodeLookup,
+    One,
+    Owner,
+)
+from app.schema.types.sql import constant
+
+_BOUND_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.BOOLEAN: Boolean(),
+    Kind.NUMBER: Integer(),
+    Kind.JSON: JSON(),
+}
+MAX_FIELDS = 5000
+
+
+class Compiler:
+    """The state of one compilation. `guards` and `binder` hold its results beside the statement."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        grant: Grant,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: VariableValues,
+    ) -> None:
+        self.catalogue = catalogue
+        self.variables = variables
+        self.selections = Selections(catalogue, fragments, variables.coerced)
+        self.guards = Guards(grant)
+        self.binder = Binder()
+        self._aliases = 0
+        self._fields = 0
+
+    def alias(self, prefix: str) -> str:
+        """A name that nothing else in the statement has."""
+        self._aliases += 1
+        return f"{prefix}{self._aliases}"
+
+    def table_row(self, planned_type: PlannedType) -> TableRow:
+        """A fresh row of the type's table."""
+        assert planned_type.source is not None
+        return TableRow(self.alias("t"), planned_type.source)
+
+    def json_of(self, statement: Select[Any]) -> ColumnElement[Any]:
+        """The statement's one row as a JSON object, or null: a scalar subselect."""
+        name = self.alias("o")
+        rows = statement.subquery(name)
+        made = select(func.row_to_json(literal_column(name))).select_from(rows)
+        return made.scalar_subquery()
+
+    def json_list_of(self, statement: Select[Any]) -> ColumnElement[Any]:
+        """The statement's rows as a JSON list, in its order: a scalar subselect."""
+        name = self.alias("o")
+        rows = statement.subquery(name)
+        listed = func.json_agg(func.row_to_json(literal_column(name)))
+        made = select(func.coalesce(listed, literal_column("'[]'::json"))).select_from(rows)
+        return made.scalar_subquery()
+
+    def search(
+        self,
+        planned_type: PlannedType,
+        row: TableRow,
+        rows: ScopeCondition,
+        arguments: Arguments,
+    ) -> Search:
+        """The list's `filter.search`."""
+        return compile_search(self, planned_type, row, rows, arguments)
+
+    def root_columns(
+        self, type_name: str, selection_sets: Iterable[SelectionSetNode]
+    ) -> list[ColumnElement[Any]]:
+        """The fields of an operation or of a mutation's payload, as JSON under their keys."""
+        planned_type = self.catalogue.type(type_name)
+        return [
+            self._root_field(planned_type, selected).label(selected.key)
+            for selected in self.selections.of(type_name, selection_sets)
+        ]
+
+    def object_columns(
+        self,
+        planned_type: PlannedType,
+        row: PlannedRow,
+        rows: ScopeCondition,
+        selection_sets: Iterable[SelectionSetNode],
+        *,
+        masked: bool = False,
+    ) -> list[ColumnElement[Any]]:
+        """The selected fields of one object, as JSON under their keys.
+
+        `rows` is what is known of the row: the condition it was found by. `masked` asks for the form
+        only, of an embedded object that the viewer may not see whole.
+        """
+        columns: list[ColumnElement[Any]] = []
+        for selected in self.selections.of(planned_type.name, selection_sets):
+            self._count_field(selected)
+            if selected.name == "__typename":
+                value: ColumnElement[Any] = constant(planned_type.name)
+            else:
+                field = planned_type.fields[selected.name]
+                value = self._guarded(planned_type, field, row, rows, selected, masked=masked)
+            columns.append(value.label(selected.key))
+        return columns
+
+    def arguments(self, field: PlannedField, selected: Selected) -> Arguments:
+        """The field's coerced arguments."""
+        return Arguments(field.graphql, selected, self.variables)
+
+    def _count_field(self, selected: Selected) -> None:
+        """Bounds the statement: aliases and nested fragments can multiply a short document."""
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise refused(f"An operation selects at most {MAX_FIELDS} fields.", selected.key)
+
+    def _root_field(self, planned_type: PlannedType, selected: Selected) -> ColumnElement[Any]:
+        self._count_field(selected)
+        if selected.name == "__typename":
+            return constant(planned_type.name)
+        field = planned_type.fields[selected.name]
+        declaration = field.declaration
+        if isinstance(declaration, Bound):
+            kind = _BOUND_TYPES.get(declaration.kind, Text())
+            return bindparam(declaration.name, type_=kind)
+        if isinstance(declaration, (Lookup, NodeLookup)):
+            return LookupCompiler(self, field, selected).json()
+        allowed = self.guards.grant.query(field.coordinate, field.item)
+        if allowed.is_never and planned_type.name == "Query":
+            raise forbidden(field.coordinate, selected.key)
+        rows = self.guards.rows(self.catalogue.type(field.item))
+        return self._related(field, _NoRow(), ALWAYS, selected, rows & allowed)
+
+    def _guarded(
+        self,
+        planned_type: PlannedType,
+        field: PlannedField,
+        row: PlannedRow,
+        rows: ScopeCondition,
+        selected: Selected,
+        *,
+        masked: bool,
+    ) -> ColumnElement[Any]:
+        if masked:
+            value = self._value(planned_type, field, row, rows, selected, masked=True)
+            return null() if value is None else value
+
+        def make(masked_form: bool) -> ColumnElement[Any] | None:
+            return self._value(planned_type, field, row, rows, selected, masked=masked_form)
+
+        source = planned_type.source or row.source
+        return self.guards.apply(field, rows, source, row, make)
+
+    def _value(
+        self,
+        planned_type: PlannedType,
+        field: PlannedField,
+        row: PlannedRow,
+        rows: ScopeCondition,
+        selected: Selected,
+        *,
+        masked: bool,
+    ) -> ColumnElement[Any] | None:
+        """The field's value, whole or in its masked form; None when it has no masked form."""
+        declaration = field.declaration
+        if isinstance(declaration, Leaf):
+            value = declaration.value(row)
+            if masked:
+                return declaration.mask(value) if declaration.mask else None
+            return as_json(value, declaration.kind)
+        if isinstance(declaration, GlobalIdLeaf):
+            return global_id(planned_type, row)
+        if isinstance(declaration, Embedded):
+            return self._embedded(field, declaration, row, rows, selected, masked=masked)
+        if masked:
+            return None
+        declared = field.declaration
+        concrete = declared.concrete if isinstance(declared, One) else None
+        related_rows = self.guards.rows(self.catalogue.type(concrete or field.item))
+        return self._related(field, row, rows, selected, related_rows)
+
+    def _embedded(
+        self,
+        field: PlannedField,
+        declaration: Embedded,
+        row: PlannedRow,
+        rows: ScopeCondition,
+        selected: Selected,
+        *,
+        masked: bool,
+    ) -> ColumnElement[Any] | None:
+        embedded_type = self.catalogue.type(field.target)
+        if masked and not _has_masked_form(embedded_type):
+            return None
+        columns = self.object_columns(
+            embedded_type, row, rows, selected.selection_sets, masked=masked
+        )
+        made = self.json_of(select(*columns))
+        if declaration.present is None:
+            return made
+        return case((declaration.present(row), made), else_=null())
+
+    def _related(
+        self,
+        field: PlannedField,
+        parent: Any,
+        parent_rows: ScopeCondition,
+        selected: Selected,
+        rows: ScopeCondition,
+    ) -> ColumnElement[Any]:
+        """Rows of another type: one, a bounded list, or a page."""
+        declaration = field.declaration
+        assert isinstance(declaration, (One, Many, Connected))
+        concrete = declaration.concrete if isinstance(declaration, One) else None
+        related_type = self.catalogue.type(concrete or field.item)
+        row = self.table_row(related_type)
+        conditions = [] if declaration.link is None else [declaration.link(parent, row)]
+        if not self._is_known_visible(related_type, rows, parent, parent_rows):
+            assert related_type.source is not None
+            conditions.append(visible(related_type.source, rows, row))
+        condition = and_(literal_column("true"), *(c for c in conditions if not unconditional(c)))
+        if isinstance(declaration, Connected):
+            arguments = self.arguments(field, selected)
+            return PageCompiler(
+                self, related_type, declaration, row, selected, arguments, condition, rows
+            ).json()
+        columns = self.object_columns(related_type, row, rows, selected.selection_sets)
+        order = (
+            [row[column] for column in declaration.order] if isinstance(declaration, Many) else []
+        )
+        statement = select(*columns).select_from(row.from_clause()).where(condition)
+        if isinstance(declaration, Many):
+            return self.json_list_of(statement.order_by(*order))
+        return self.json_of(statement)
+
+    def _is_known_visible(
+        self,
+        related_type: PlannedType,
+        rows: ScopeCondition,
+        parent: Any,
+        parent_rows: ScopeCondition,
+    ) -> bool:
+        """Whether the parent's own visibility already says that the related row is visible.
+
+        What belongs to a customer is visible with it: from one row of a customer to another row of
+        the same customer, the same facts hold.
+        """
+        parent_source = getattr(parent, "source", None)
+        related_source = related_type.source
+        return (
+            parent_source is not None
+            and related_source is not None
+            and parent_source.owner is Owner.CUSTOMER
+            and related_source.owner is Owner.CUSTOMER
+            and rows.covers(parent_rows)
+        )
+
+
+class _NoRow:
+    """The parent of a root field: links from it use bound parameters only."""
+
+    source = None
+
+    def __getitem__(self, column: Any) -> ColumnElement[Any]:
+        raise KeyError(f"a root field has no {column}")
+
+
+def _has_masked_form(embedded_type: PlannedType) -> bool:
+    return all(
+        isinstance(field.declaration, Leaf) and field.declaration.mask is not None
+        for field in embedded_type.fields.values()
+    )

@@ -1,0 +1,156 @@
+"""Plans: statements compiled once per shape, kept in a bounded cache, run with one round trip.
+
+Every plan also reads how the viewer stands at that instant (`users.access_version`, the policy's
+version) in the same snapshot as the data. An answer whose stamp is not the one the plan was made for
+is thrown away by the caller, who compiles anew: a stale grant never decides anything.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from graphql import SelectionSetNode
+from graphql.execution.values import VariableValues
+from sqlalchemy import Text, cast, select
+
+from app.infra.database import Statement
+from app.models import policy_state, users
+from app.planner.catalogue import Catalogue
+from app.planner.compiler import Compiler
+from app.planner.documents import Document
+from app.planner.values import Binding, Constant, as_given, shape
+from app.policies.grant import Grant
+from app.policies.predicates import viewer_id
+
+MAX_PLANS = 2000
+
+
+class Stale(Exception):  # noqa: N818 - a state of the viewer, not a fault
+    """The viewer or the policy has changed since the plan's grant was compiled."""
+
+
+class Fetches(Protocol):
+    """A pool, or a transaction's connection."""
+
+    async def fetchrow(self, query: str, *args: Any) -> Any:
+        """The first row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a viewer's grant was made from."""
+
+    access_version: int
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Finished JSON, and the coordinates that were kept back from it."""
+
+    json: str
+    withheld: tuple[str, ...]
+    masked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """One compiled statement. Its first two columns are the stamp, its third the JSON."""
+
+    sql: str
+    slots: tuple[str | Binding, ...]
+    withheld: tuple[str, ...]
+    masked: tuple[str, ...]
+
+    async def run(
+        self,
+        connection: Fetches,
+        variables: Mapping[str, Any],
+        context: Mapping[str, Any],
+        stamp: Stamp,
+    ) -> Answer:
+        """One round trip. Raises Stale, and the refusals of its bound values (bad ids, cursors...)."""
+        arguments = [
+            context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
+            for slot in self.slots
+        ]
+        row = await connection.fetchrow(self.sql, *arguments)
+        if row is None or row[0] != stamp.access_version or row[1] != stamp.policy_version:
+            raise Stale
+        return Answer(row[2], self.withheld, self.masked)
+
+
+class Plans:
+    """Compiles selections for a grant and keeps what it compiled."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._kept: OrderedDict[Hashable, Plan] = OrderedDict()
+
+    def plan(
+        self,
+        document: Document,
+        place: Hashable,
+        type_name: str,
+        selection_sets: Sequence[SelectionSetNode],
+        variables: VariableValues,
+        grant: Grant,
+        *,
+        only_value: bool = False,
+    ) -> Plan:
+        """The plan for selections on a root type, at a `place` of the document that names them.
+
+        With `only_value` the JSON is the value of the single field selected, not an object around it.
+        """
+        key = (
+            document.key,
+            place,
+            shape(variables.coerced) if variables.coerced else None,
+            grant.fingerprint,
+            grant.version,
+        )
+        plan = self._kept.get(key)
+        if plan is None:
+            plan = self._compile(
+                document, type_name, selection_sets, variables, grant, only_value=only_value
+            )
+            self._kept[key] = plan
+            if len(self._kept) > MAX_PLANS:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return plan
+
+    def _compile(
+        self,
+        document: Document,
+        type_name: str,
+        selection_sets: Sequence[SelectionSetNode],
+        variables: VariableValues,
+        grant: Grant,
+        *,
+        only_value: bool,
+    ) -> Plan:
+        compiler = Compiler(self._catalogue, grant, document.fragments, variables)
+        columns = compiler.root_columns(type_name, selection_sets)
+        made = columns[0] if only_value else compiler.json_of(select(*columns))
+        statement = Statement(
+            select(users.c.access_version, policy_state.c.version, cast(made, Text))
+            .select_from(users)
+            .join(policy_state, policy_state.c.singleton)
+            .where(users.c.id == viewer_id())
+        )
+        bindings = compiler.binder.bindings
+        return Plan(
+            sql=statement.sql,
+            slots=tuple(
+                Binding(name, Constant(statement.defaults[name]), as_given)
+                if name in statement.defaults
+                else bindings.get(name, name)
+                for name in statement.names
+            ),
+            withheld=tuple(compiler.guards.withheld),
+            masked=tuple(compiler.guards.masked),
+        )

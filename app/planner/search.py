@@ -1,0 +1,83 @@
+"""Fuzzy search by trigrams, over the fields that the viewer may read whole."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Text, false, func, literal_column, or_
+from sqlalchemy.types import REAL
+
+from app.planner.catalogue import PlannedType
+from app.planner.filters import escaped_pattern
+from app.planner.refusals import forbidden, refused
+from app.planner.rows import TableRow
+from app.planner.values import Arguments
+from app.policies.conditions import ScopeCondition
+from app.schema.types.declaration import Leaf
+
+if TYPE_CHECKING:
+    from app.planner.compiler import Compiler
+
+MAX_SEARCH_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which rows match, and how well: 0 to 1."""
+
+    matches: ColumnElement[bool]
+    score: ColumnElement[Any]
+
+
+def compile_search(
+    compiler: "Compiler",
+    planned_type: PlannedType,
+    row: TableRow,
+    rows: ScopeCondition,
+    arguments: Arguments,
+) -> Search:
+    """Similar words or a contained text, in any searchable field; a hit names no field it came from.
+
+    Read from the top of the filter only, so that there is one order of relevance.
+    """
+    fields = [
+        planned_type.fields[name]
+        for name in (planned_type.source.searched if planned_type.source else ())
+        if compiler.guards.access(planned_type.fields[name]).is_whole_for(rows)
+    ]
+    if not fields:
+        raise forbidden(f"{planned_type.name}.search", arguments.key, "filter", "search")
+    origin = arguments.origin("filter", "search")
+    sought = compiler.binder.bind(Text(), origin, lambda text: _words(text, arguments.key))
+    pattern = compiler.binder.bind(
+        Text(), origin, lambda text: f"%{escaped_pattern(_words(text, arguments.key))}%"
+    )
+    values = []
+    for field in fields:
+        assert isinstance(field.declaration, Leaf)
+        values.append(field.declaration.value(row))
+    matches = or_(
+        false(),
+        *(
+            or_(
+                sought.op("<%", is_comparison=True)(value),
+                value.op("ILIKE", is_comparison=True)(pattern),
+            )
+            for value in values
+        ),
+    )
+    score: ColumnElement[Any] = func.greatest(
+        *(
+            func.coalesce(func.word_similarity(sought, value), literal_column("0::real"))
+            for value in values
+        ),
+        type_=REAL(),
+    )
+    return Search(matches=matches, score=score)
+
+
+def _words(text: str, key: str) -> str:
+    if "\x00" in text or not text.strip() or len(text) > MAX_SEARCH_LENGTH:
+        raise refused(
+            f"A search is 1 to {MAX_SEARCH_LENGTH} characters of text.", key, "filter", "search"
+        )
+    return text.strip()

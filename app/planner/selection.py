@@ -1,0 +1,98 @@
+"""Which fields are selected: fragments expanded, directives decided, equal response keys merged."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from graphql import (
+    BooleanValueNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+)
+
+from app.planner.catalogue import Catalogue
+from app.planner.refusals import refused
+
+# Response keys become column names of a subselect, and PostgreSQL cuts those off silently.
+MAX_RESPONSE_KEY = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A response key and every field node that it merges. They differ in sub-selections only."""
+
+    key: str
+    nodes: tuple[FieldNode, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the field."""
+        return self.nodes[0].name.value
+
+    @property
+    def selection_sets(self) -> list[SelectionSetNode]:
+        """The sub-selections to merge."""
+        return [node.selection_set for node in self.nodes if node.selection_set]
+
+
+@dataclass(frozen=True, slots=True)
+class Selections:
+    """Collects the fields of one operation, for one set of variable values."""
+
+    catalogue: Catalogue
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: Mapping[str, Any]
+
+    def of(self, runtime_type: str, selection_sets: Iterable[SelectionSetNode]) -> list[Selected]:
+        """The fields selected on an object of `runtime_type`, in the order of the response."""
+        found: dict[str, list[FieldNode]] = {}
+        visited: set[str] = set()
+        for selection_set in selection_sets:
+            self._collect(runtime_type, selection_set.selections, found, visited)
+        return [Selected(key, tuple(nodes)) for key, nodes in found.items()]
+
+    def _collect(
+        self,
+        runtime_type: str,
+        selections: Iterable[SelectionNode],
+        found: dict[str, list[FieldNode]],
+        visited: set[str],
+    ) -> None:
+        for node in selections:
+            if not self._is_included(node):
+                continue
+            if isinstance(node, FieldNode):
+                key = node.alias.value if node.alias else node.name.value
+                if len(key) > MAX_RESPONSE_KEY:
+                    raise refused(f"An alias has at most {MAX_RESPONSE_KEY} characters.", key)
+                found.setdefault(key, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                condition = node.type_condition
+                if condition is None or self.catalogue.fits(runtime_type, condition.name.value):
+                    selections_inside = node.selection_set.selections
+                    self._collect(runtime_type, selections_inside, found, visited)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
+                visited.add(node.name.value)
+                fragment = self.fragments[node.name.value]
+                if self.catalogue.fits(runtime_type, fragment.type_condition.name.value):
+                    selections_inside = fragment.selection_set.selections
+                    self._collect(runtime_type, selections_inside, found, visited)
+
+    def _is_included(self, node: SelectionNode) -> bool:
+        for directive in node.directives or ():
+            if directive.name.value not in {"skip", "include"} or not directive.arguments:
+                continue
+            value = directive.arguments[0].value
+            condition = (
+                self.variables[value.name.value]
+                if isinstance(value, VariableNode)
+                else cast("BooleanValueNode", value).value
+            )
+            if condition is (directive.name.value == "skip"):
+                return False
+        return True

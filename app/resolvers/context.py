@@ -1,0 +1,74 @@
+"""What a resolver gets: the request's actor, its document, and the wired program."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from graphql.execution.values import VariableValues
+
+from app.infra.clock import Clock
+from app.infra.database import Database
+from app.planner.catalogue import Catalogue
+from app.planner.documents import Document, Operation
+from app.planner.plans import Plans
+from app.policies.actor import Actor
+
+if TYPE_CHECKING:
+    from app.resolvers.reading import Reader
+
+ActorNow = Callable[[], Awaitable[Actor]]
+"""Reads the actor anew; raises when their token no longer stands for anybody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What a composition root wires once."""
+
+    database: Database
+    catalogue: Catalogue
+    plans: Plans
+    clock: Clock
+
+
+@dataclass(kw_only=True)
+class Context:
+    """One request. `actor` is replaced when it turns out to be stale, and None before log-in."""
+
+    program: Program
+    request_id: str
+    address: str | None
+    document: Document
+    operation: Operation
+    variables: VariableValues
+    actor: Actor | None
+    actor_now: ActorNow
+    withheld: dict[str, None] = field(default_factory=dict)
+    masked: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def reader(self) -> "Reader":
+        """Answers planned fields for this request."""
+        from app.resolvers.reading import Reader  # noqa: PLC0415 - Reader needs Context
+
+        return Reader(self)
+
+    def signed_in(self) -> Actor:
+        """The actor; the edge let nobody else in."""
+        if self.actor is None:
+            raise RuntimeError("this field is not public, and nobody is signed in")
+        return self.actor
+
+    def today(self) -> date:
+        """The company's date."""
+        return self.program.clock.today()
+
+    def bindings(self, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The parameters that every plan may use, and those of one mutation's payload."""
+        actor = self.signed_in()
+        return {
+            "viewer_id": actor.user_id,
+            "viewer_customer_id": actor.customer_id,
+            "today": self.today(),
+            **(extra or {}),
+        }

@@ -1,0 +1,34 @@
+"""Planned root fields, for operations that also have a root field which is not planned."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import strawberry
+from strawberry.types import Info
+
+from app.resolvers.context import Context
+from app.schema.types.declaration import PLANNED, Declaration
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def planned_root(declaration: Declaration) -> Callable[[F], Any]:
+    """Declare a root field: its function is its signature, the planner answers it.
+
+    An operation whose root fields are all planned never gets here: it is one statement as a whole.
+    """
+
+    def declare(signature: F) -> Any:
+        @wraps(signature)
+        async def answer(_root: object, info: Info[Context, None], **_arguments: object) -> Any:
+            return await info.context.reader.root_field(info)
+
+        answer.__annotations__ = {**signature.__annotations__, "info": Info[Context, None]}
+        return strawberry.field(
+            resolver=cast("F", answer),
+            description=signature.__doc__,
+            metadata={PLANNED: declaration},
+        )
+
+    return declare

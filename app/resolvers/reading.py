@@ -1,0 +1,122 @@
+"""The edge of reads: plans run on the read pool, again when the viewer turns out to be stale."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from graphql import SelectionSetNode
+from strawberry.types import Info
+
+from app.planner.plans import Answer, Fetches, Plan, Stale, Stamp
+from app.policies.actor import Actor
+from app.resolvers.context import Context
+
+MAX_ATTEMPTS = 5
+
+
+class Reader:
+    """Planned reads of one request."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    async def operation(self) -> Answer:
+        """The whole operation as one statement: the value of `data`."""
+        context = self.context
+        selection_sets = (context.operation.node.selection_set,)
+        return await self._answer(
+            lambda actor: self._plan(
+                ("operation", context.operation.name), "Query", selection_sets, actor
+            )
+        )
+
+    async def root_field(self, info: Info[Context, None]) -> orjson.Fragment:
+        """One root field beside others that are not planned."""
+        answer = await self.selection("Query", info, only_value=True)
+        return orjson.Fragment(answer.json)
+
+    async def selection(
+        self,
+        type_name: str,
+        info: Info[Context, None],
+        extra: Mapping[str, Any] | None = None,
+        *,
+        only_value: bool = False,
+    ) -> Answer:
+        """The selection under a field: of the root type itself, or of what the field answers with."""
+        place, selection_sets = selected_under(info, whole_field=only_value)
+        answer = await self._answer(
+            lambda actor: self._plan(
+                place, type_name, selection_sets, actor, only_value=only_value
+            ),
+            extra,
+        )
+        self._note(answer)
+        return answer
+
+    async def _answer(
+        self, plan_for: Callable[[Actor], Plan], extra: Mapping[str, Any] | None = None
+    ) -> Answer:
+        context = self.context
+        pool = context.program.database.read_pool
+        for _ in range(MAX_ATTEMPTS):
+            actor = context.signed_in()
+            try:
+                return await run(plan_for(actor), pool, context, actor, extra)
+            except Stale:
+                context.actor = await context.actor_now()
+        raise RuntimeError("the viewer or the policy changes faster than one statement runs")
+
+    def _plan(
+        self,
+        place: Hashable,
+        type_name: str,
+        selection_sets: Sequence[SelectionSetNode],
+        actor: Actor,
+        *,
+        only_value: bool = False,
+    ) -> Plan:
+        context = self.context
+        return context.program.plans.plan(
+            context.document,
+            place,
+            type_name,
+            selection_sets,
+            context.variables,
+            actor.grant,
+            only_value=only_value,
+        )
+
+    def _note(self, answer: Answer) -> None:
+        note(self.context, answer)
+
+
+async def run(
+    plan: Plan,
+    connection: Fetches,
+    context: Context,
+    actor: Actor,
+    extra: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Run a plan for an actor on a pool or inside a transaction. Raises Stale."""
+    stamp = Stamp(actor.access_version, actor.grant.version)
+    return await plan.run(connection, context.variables.coerced, context.bindings(extra), stamp)
+
+
+def note(context: Context, answer: Answer) -> None:
+    """Remember for `extensions` what was kept back."""
+    context.withheld.update(dict.fromkeys(answer.withheld))
+    context.masked.update(dict.fromkeys(answer.masked))
+
+
+def selected_under(
+    info: Info[Context, None], *, whole_field: bool
+) -> tuple[Hashable, tuple[SelectionSetNode, ...]]:
+    """What a resolver's field selects, and the place in the document that names the selection."""
+    raw = info._raw_info  # noqa: SLF001 - Strawberry offers its own wrappers of nodes only
+    path = raw.path.as_list()
+    place = (info.context.operation.name, *path)
+    if whole_field:
+        return place, (SelectionSetNode(selections=tuple(raw.field_nodes)),)
+    sets = (node.selection_set for node in raw.field_nodes)
+    return place, tuple(each for each in sets if each)
