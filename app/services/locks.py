@@ -35,3 +35,8 @@ LOCK_ACCOUNT = Statement(
     )
 )
 """Locks one account and returns its figures as they are now."""
+
+LOCK_GATE = Statement(
+    text(f"SELECT CAST(pg_advisory_xact_lock({ADVISORY_CLASS}, {PERIOD_GATE}) AS text)")
+)
+"""Waits for every posting that runs and keeps new ones out: for whatever changes the periods."""

@@ -23,6 +23,7 @@ class Scopes:
     allowed: ScopeCondition
 
 
+# Products are held, as the foreign keys of the lines will hold them: their currency cannot change.
 # Open debits are read oldest due first, only as far as the credits of the drafts can reach.
 _READ = """
 WITH standing AS MATERIALIZED (
@@ -91,7 +92,10 @@ SELECT statement_timestamp() AS posted_at,
     (
         SELECT json_agg(json_build_array(
             sku, id, name, currency, CAST(tax_rate AS text), is_active))
-        FROM products WHERE sku = ANY(CAST(:skus AS text[]))
+        FROM (
+            SELECT * FROM products WHERE sku = ANY(CAST(:skus AS text[]))
+            ORDER BY id FOR KEY SHARE
+        ) AS sold
     ) AS products,
     (
         SELECT json_agg(json_build_array(

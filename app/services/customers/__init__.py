@@ -1,0 +1,1 @@
+"""Customers: created, changed, assigned, deleted. Each change holds the customer's account row."""
