@@ -190,6 +190,47 @@ def schema(
         typer.echo(current, nl=False)
 
 
+@app.command()
+def token(
+    user: Annotated[str, typer.Option("--as", metavar="EMAIL", help="Whose token.")],
+) -> None:
+    """Print a bearer token for an active user."""
+    from app.domain.errors import DomainError
+
+    settings = _settings()
+    _log(settings)
+    if settings.oidc_issuer is not None:
+        typer.echo(f"OIDC_ISSUER is set: tokens come from {settings.oidc_issuer}", err=True)
+        raise typer.Exit(1)
+    with _explained():
+        try:
+            typer.echo(asyncio.run(_token(settings, user)))
+        except DomainError as error:
+            typer.echo(error.message, err=True)
+            raise typer.Exit(1) from None
+
+
+async def _token(settings: "Settings", email: str) -> str:
+    from datetime import timedelta
+
+    from app.infra.database import Database
+    from app.infra.embedded import connected
+    from app.services.auth.token_command import token_for
+    from app.services.auth.tokens import AccessTokens
+
+    async with connected(settings) as known:
+        tokens = AccessTokens(
+            settings.secret_key.get_secret_value(),
+            timedelta(minutes=settings.access_token_minutes),
+        )
+        database = Database(known.database_url or "", read_url=known.database_read_url)
+        await database.open()
+        try:
+            return (await token_for(database, tokens, email)).text
+        finally:
+            await database.close()
+
+
 def _settings() -> "Settings":
     """The settings, or a message and the end."""
     from app.infra.settings import SettingsError, read_settings

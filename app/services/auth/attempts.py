@@ -13,6 +13,7 @@ from app.infra.database import Statement, Transaction
 
 LOG_IN = "login"
 REFRESH = "refreshToken"
+TOKEN_COMMAND = "token"  # noqa: S105 - a command
 
 
 class Refused(StrEnum):
@@ -48,6 +49,19 @@ async def record_success(tx: Transaction, action: str, user_id: UUID, request_id
         RECORD,
         actor_id=user_id,
         action=action,
+        user_id=user_id,
+        outcome="DONE",
+        reason=None,
+        request_id=request_id,
+    )
+
+
+async def record_token_made(tx: Transaction, user_id: UUID, request_id: str) -> None:
+    """Somebody at the machine, who is nobody we know, made a token for this user."""
+    await tx.execute(
+        RECORD,
+        actor_id=None,
+        action=TOKEN_COMMAND,
         user_id=user_id,
         outcome="DONE",
         reason=None,

@@ -145,6 +145,9 @@ def _key(listed: object) -> Key | None:
         return None
     if listed.get("kty") not in _KEY_TYPES.values() or "d" in listed:
         return None
+    # Before the library sees it, which warns of short keys instead of refusing them.
+    if listed["kty"] == "RSA" and len(str(listed.get("n"))) * 6 < MINIMUM_RSA_BITS:
+        return None
     try:
         key = JWKRegistry.import_key(listed)
     except (JoseError, ValueError, TypeError, KeyError):

@@ -6,15 +6,16 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from app.services.auth import tokens as module
-from app.services.auth.identity import Identity, TokenRefused
-from app.services.auth.tokens import AccessTokens, derived_key
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-SECRET = "a secret that only the tests know, and long enough"
+from app.services.auth import tokens as module
+from app.services.auth.identity import Identity, TokenRefused
+from app.services.auth.tokens import AccessTokens, derived_key
+from tests.services.auth.people import SECRET
+
 MINUTES = 10
 START = 1_800_000_000
 
@@ -182,9 +183,7 @@ def test_what_is_no_token_is_refused(tokens: AccessTokens, token: str) -> None:
     assert reason_for(tokens, token) == "malformed"
 
 
-def test_remembered_tokens_are_bounded(
-    tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch, time: Time
-) -> None:
+def test_remembered_tokens_are_bounded(monkeypatch: pytest.MonkeyPatch, time: Time) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 3)
     bounded = AccessTokens(SECRET, timedelta(minutes=1), now=time)
     for _ in range(5):
