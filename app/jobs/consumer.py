@@ -22,6 +22,7 @@ from asyncpg.pool import PoolConnectionProxy
 from app.infra.database import Database, Transaction
 from app.jobs import metrics, rows
 from app.jobs.job import Job, Message, Progress
+from app.jobs.outages import OUTAGES
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
@@ -78,18 +79,10 @@ class Consumer:
             if not await tx.fetchval(rows.TRY_LOCK, id=message_id):
                 yield None
                 return
-            unlocked = False
             try:
                 yield connection
             finally:
-                try:
-                    if not connection.is_closed():
-                        await tx.execute(rows.UNLOCK, id=message_id)
-                    unlocked = True
-                finally:
-                    # Never back into the pool with the lock: ending the session gives it up.
-                    if not unlocked:
-                        connection.terminate()
+                await _unlock(connection, message_id)
 
     async def _take(self, connection: Connection, message_id: UUID) -> tuple[Job, Message] | None:
         """Count an attempt, committed before any work. None when there is nothing to do."""
@@ -172,6 +165,18 @@ class Consumer:
         """An attempt that was stopped on purpose does not count, and is due again at once."""
         async with self._database.transaction() as tx:
             await tx.execute(rows.PUT_BACK, id=message.id, attempt=message.attempt)
+
+
+async def _unlock(connection: Connection, message_id: UUID) -> None:
+    """Give the lock back; a session that cannot is ended, and its lock with it."""
+    try:
+        await Transaction(connection).execute(rows.UNLOCK, id=message_id)
+    except OUTAGES:
+        log.warning("the connection of a job was lost", message_id=str(message_id))
+    except BaseException:
+        # Never back into the pool with the lock.
+        connection.terminate()
+        raise
 
 
 async def _repeatedly(connection: Connection, job: Job, message: Message) -> Progress:

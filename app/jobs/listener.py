@@ -18,7 +18,7 @@ class Listener:
     def __init__(self, database: Database, channel: str) -> None:
         self._database = database
         self._channel = channel
-        self._connection: "Connection | None" = None
+        self._connection: Connection | None = None
         self._woken = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -30,18 +30,24 @@ class Listener:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        if self._connection is not None and not self._connection.is_closed():
-            await self._connection.remove_listener(self._channel, self._wake)
-        await self._release()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.remove_termination_listener(self._lose)
+            await connection.remove_listener(self._channel, self._wake)
+            await self._database.write_pool.release(connection)
 
     async def ensure(self) -> None:
         """Listen, on a new connection if the last one is gone. Raises what connecting raises."""
-        if self._connection is not None and not self._connection.is_closed():
+        if self._connection is not None:
             return
-        await self._release()
         connection = await self._database.write_pool.acquire()
+        try:
+            await connection.add_listener(self._channel, self._wake)
+        except BaseException:
+            await self._database.write_pool.release(connection)
+            raise
+        connection.add_termination_listener(self._lose)
         self._connection = connection
-        await connection.add_listener(self._channel, self._wake)
 
     async def wait(self, seconds: float, stopping: asyncio.Event) -> None:
         """Return when notified, when `stopping` is set, or after `seconds`."""
@@ -57,7 +63,7 @@ class Listener:
     def _wake(self, *_: Any) -> None:
         self._woken.set()
 
-    async def _release(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await self._database.write_pool.release(connection)
+    def _lose(self, *_: Any) -> None:
+        # The pool takes a lost connection back by itself.
+        self._connection = None
+        self._woken.set()

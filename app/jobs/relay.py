@@ -21,6 +21,7 @@ from app.infra.broker import EVENTS_CHANNEL, QUEUE
 from app.infra.database import Database, Statement
 from app.jobs import metrics
 from app.jobs.listener import Listener
+from app.jobs.outages import OUTAGES
 
 CHUNK = 500
 # Messages that may wait in Redis. More would only be repetitions of rows that wait for a worker.
@@ -87,7 +88,7 @@ class Relay:
                     await listener.ensure()
                     if await self.relay_due() >= CHUNK:
                         pause = 0.0
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError):
+                except (*OUTAGES, RedisError):
                     metrics.RELAY_FAILURES.inc()
                     log.exception("relaying failed, trying again")
                     pause = self._pace.failure_seconds
@@ -140,7 +141,7 @@ class Relay:
         with self._broker.client.pipeline(transaction=False) as pipeline:
             for row in rows:
                 event = {
-                    "id": row["id"],
+                    "id": str(row["id"]),
                     "topic": row["topic"],
                     "payload": orjson.Fragment(row["payload"]),
                 }

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
-import asyncpg
 import structlog
 from sqlalchemy import text
 
@@ -19,6 +18,7 @@ from app.infra.clock import Clock
 from app.infra.database import Database, Statement, Transaction
 from app.jobs import metrics
 from app.jobs.job import Job, Timetable
+from app.jobs.outages import OUTAGES
 from app.services import outbox
 
 # Often enough that a changed system clock is noticed.
@@ -61,7 +61,7 @@ class Scheduler:
             try:
                 await self.schedule_due(now)
                 pause = min(self._next(now) - self._clock.now(), LONGEST_SLEEP)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except OUTAGES:
                 log.exception("scheduling failed, trying again")
                 pause = FAILURE_SLEEP
             try:

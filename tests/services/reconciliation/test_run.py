@@ -11,8 +11,6 @@ from app.services.reconciliation import run as run_module
 from app.services.reconciliation.run import advance_run, fail_run
 from app.services.reconciliation.start import open_run
 
-FAR = Decimal("10.00")
-
 
 async def reconcile(database, *, incremental=False, customers=None):
     run_id = await database.run(
@@ -210,7 +208,8 @@ async def test_an_allocation_of_more_than_there_is(database, owner, settled):
     assert finding["first_divergent_entry_id"] == settled["first"]
 
 
-async def test_incremental_checks_what_changed(database, owner, ledger, settled):
+@pytest.mark.usefixtures("settled")
+async def test_incremental_checks_what_changed(database, owner, ledger):
     await reconcile(database)
     other = await ledger.customer()
     await ledger.post(other, "1.00")
@@ -244,7 +243,8 @@ async def test_drift_is_found_again_until_it_is_gone(database, owner, settled):
     assert await findings(owner, await reconcile(database, incremental=True)) == {}
 
 
-async def test_only_the_named_customers(database, owner, ledger, settled):
+@pytest.mark.usefixtures("settled")
+async def test_only_the_named_customers(database, owner, ledger):
     other = await ledger.customer()
     await ledger.post(other, "3.00")
     await owner.execute("UPDATE accounts SET pending = pending + 10.00")
@@ -294,7 +294,8 @@ async def test_postings_that_commit_meanwhile_never_look_like_drift(
     )
 
 
-async def test_an_account_that_a_posting_holds_is_checked_but_not_proved(database, owner, settled):
+@pytest.mark.usefixtures("settled")
+async def test_an_account_that_a_posting_holds_is_checked_but_not_proved(database, owner):
     async with owner.transaction():
         await owner.execute("SELECT FROM accounts FOR NO KEY UPDATE")
         run_id = await asyncio.wait_for(reconcile(database), 10)
@@ -302,8 +303,7 @@ async def test_an_account_that_a_posting_holds_is_checked_but_not_proved(databas
     assert await owner.fetchval("SELECT verified_at FROM accounts") is None
 
 
-async def test_a_run_that_is_given_up_keeps_what_it_found(database, owner, settled, ledger):
-    await ledger.customer()
+async def test_a_run_that_is_given_up_keeps_what_it_found(database, owner):
     run_id = await database.run(lambda tx: open_run(tx, incremental=False))
     await owner.execute("UPDATE reconciliation_runs SET discrepancies = 1")
     await database.run(lambda tx: fail_run(tx, run_id, "TimeoutError"))
