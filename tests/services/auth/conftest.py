@@ -1,23 +1,17 @@
-"""A database of its own on a real PostgreSQL, a real Redis, and people in it."""
+"""A Redis of their own, what logging in needs, people, and an outside issuer."""
 
 import asyncio
-import os
 import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
-from alembic import command
-from alembic.config import Config
 from redis.asyncio import Redis
 
 from app.infra.database import Database
-from app.infra.embedded import Addresses, embedded_servers
+from app.infra.embedded import embedded_servers
 from app.infra.redis import new_client
 from app.infra.settings import Settings
 from app.services.auth import issuer_keys
@@ -30,53 +24,17 @@ from app.services.auth.viewers import Viewers
 from tests.services.auth.issuer import EC, RSA, Issuer, public
 from tests.services.auth.people import SECRET, People
 
-ROOT = Path(__file__).parents[3]
-
 
 @pytest.fixture(scope="session")
-async def servers() -> AsyncIterator[Addresses]:
+async def redis_url(servers: dict[str, str]) -> AsyncIterator[str]:
+    """A Redis that these tests may flush, and cut the connections of."""
     with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
+        # Named, so that a REDIS_URL of the environment is left alone.
         settings = Settings(
-            database_url=os.environ.get("TEST_DATABASE_URL"),
-            redis_url=os.environ.get("TEST_REDIS_URL"),
-            data_dir=Path(place),
+            database_url=servers["database_url"], redis_url=None, data_dir=Path(place)
         )
-        async with embedded_servers(settings, durable=False) as addresses:
-            yield addresses
-
-
-@pytest.fixture(scope="session")
-async def database_url(servers: Addresses) -> AsyncIterator[str]:
-    name = f"auth_{uuid4().hex[:12]}"
-    url = urlunsplit(urlsplit(servers.database_url)._replace(path=f"/{name}"))
-    admin = await asyncpg.connect(servers.database_url)
-    await admin.execute(f"CREATE DATABASE {name}")
-    try:
-        await asyncio.to_thread(migrate, url)
-        yield url
-    finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await admin.close()
-
-
-@pytest.fixture(scope="session")
-def redis_url(servers: Addresses) -> str:
-    return servers.redis_url
-
-
-@pytest.fixture(scope="session")
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, pool_size=8)
-    await database.open()
-    yield database
-    await database.close()
-
-
-def migrate(url: str) -> None:
-    config = Config(ROOT / "alembic.ini")
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.set_main_option("sqlalchemy.url", url.replace("postgresql:", "postgresql+asyncpg:"))
-    command.upgrade(config, "head")
+        async with embedded_servers(settings, durable=False, report=lambda _: None) as addresses:
+            yield addresses.redis_url
 
 
 @pytest.fixture
