@@ -58,7 +58,7 @@ class Viewers:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._actors: BoundedMap[UUID, Actor] = BoundedMap(REMEMBERED)
-        self._policy = Policy(version=NO_POLICY, rules=())
+        self._policy = shipped_policy(NO_POLICY)
 
     async def get(self, user_id: UUID, request_id: str = OUTSIDE_ANY_REQUEST) -> Actor | None:
         """The user as last read; None when there is no such active user."""
@@ -95,10 +95,15 @@ class Viewers:
         self._actors.put(user_id, actor)
         return actor
 
+    @property
+    def policy(self) -> Policy:
+        """The rules as last read: what the actors given out lately were compiled from."""
+        return self._policy
+
     def invalidate_all(self) -> None:
         """Read every actor and the policy anew when they are next asked for."""
         self._actors.clear()
-        self._policy = Policy(version=NO_POLICY, rules=())
+        self._policy = replace(self._policy, version=NO_POLICY)
 
     def _learnt(self, row: Mapping[str, Any]) -> Policy:
         version: int = row["policy_version"]
