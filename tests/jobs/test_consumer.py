@@ -7,7 +7,6 @@ import asyncpg
 import orjson
 import pytest
 from sqlalchemy import text
-from worker_program import COUNT_UP, EFFECT, TEST_JOBS
 
 from app.infra.database import Statement
 from app.jobs.consumer import Consumer
@@ -15,6 +14,7 @@ from app.jobs.job import Job, Progress
 from app.jobs.registry import JOBS
 from app.services.outbox import enqueue
 from app.services.reconciliation.start import open_run
+from tests.jobs.worker_program import COUNT_UP, EFFECT, TEST_JOBS
 
 
 async def send(database, topic="job.count_up", **payload):

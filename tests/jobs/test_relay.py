@@ -6,7 +6,6 @@ import contextlib
 import orjson
 import pytest
 from redis.exceptions import RedisError
-from worker_program import COUNT_UP
 
 from app.infra.broker import EVENTS_CHANNEL, QUEUE, close_broker, open_broker
 from app.jobs import relay as relay_module
@@ -14,6 +13,7 @@ from app.jobs.actors import declare_actors
 from app.jobs.outages import OUTAGES
 from app.jobs.relay import Pace, Relay
 from app.services.outbox import enqueue
+from tests.jobs.worker_program import COUNT_UP
 
 SLOW = Pace(poll_seconds=60, resend_first_seconds=30, resend_most_seconds=60)
 EAGER = Pace(poll_seconds=60, resend_first_seconds=0, resend_most_seconds=0)

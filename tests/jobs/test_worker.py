@@ -5,12 +5,12 @@ import random
 import signal
 
 import orjson
-from worker_program import TEST_JOBS
 
 from app.infra.broker import close_broker, open_broker
 from app.jobs.actors import declare_actors
 from app.services.outbox import enqueue
 from app.services.reconciliation.start import open_run
+from tests.jobs.worker_program import TEST_JOBS
 
 
 async def consume_nowhere(_message_id):

@@ -50,7 +50,9 @@ async def test_a_controller_starts_a_run_over_everybody(database, owner, ledger)
     message = await owner.fetchrow("SELECT * FROM outbox")
     assert (message["id"], message["topic"]) == (queued.message_id, "job.reconciliation")
     assert orjson.loads(message["payload"]) == {"run_id": str(queued.run_id)}
-    event = await owner.fetchrow("SELECT action, subject_id, outcome FROM audit_events")
+    event = await owner.fetchrow(
+        "SELECT action, subject_id, outcome FROM audit_events ORDER BY id DESC LIMIT 1"
+    )
     assert tuple(event) == ("runReconciliation", queued.run_id, "DONE")
 
 
