@@ -1,1 +1,1 @@
-
+"""Customer Flow: an accounts-receivable server."""

@@ -42,9 +42,10 @@ class Wanted:
 
 
 def oldest_due_first(items: Iterable[OpenItem]) -> list[OpenItem]:
-    """Debits in the order they are settled in: due date, accounting date, then the order of posting.
+    """Debits in the order they are settled in: due date, accounting date, order of posting.
 
-    Ids are UUIDv7, so their order is the order of posting. A debit without a due date was due at once.
+    Ids are UUIDv7, so their order is the order of posting. A debit without a due date was due at
+    once.
     """
     return sorted(
         (item for item in items if item.is_debit),

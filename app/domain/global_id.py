@@ -1,8 +1,8 @@
 """Relay global ids: base64url of a type tag and the row's key, opaque to clients, stable for good.
 
 A shared row is `2-byte tag + id` (18 bytes, 24 characters); a row that belongs to a customer is
-`1-byte tag + customer_id + id` (33 bytes, 44 characters), so that `node(id:)` is one indexed look-up
-(and one shard). Neither length needs base64 padding, and SQL builds the same text.
+`1-byte tag + customer_id + id` (33 bytes, 44 characters), so that `node(id:)` is one indexed
+look-up (and one shard). Neither length needs base64 padding, and SQL builds the same text.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode

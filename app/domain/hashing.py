@@ -1,11 +1,11 @@
 """The hash chain of a customer's entries.
 
-`hash = sha256(version byte, previous hash, canonical encoding of every financial field)`. No personal
-data is hashed: no names, no free text. The chain of a customer starts from 32 zero bytes.
+`hash = sha256(version byte, previous hash, canonical encoding of every financial field)`. No
+personal data is hashed: no names, no free text. The chain of a customer starts from 32 zero bytes.
 
-Canonical encoding, version 1: the fields of `FinancialFields` in declaration order, each as UTF-8 text
-preceded by its length in bytes as a 4-byte big-endian integer; an absent value is length 0xFFFFFFFF.
-Money is plain decimal text at its scale, dates are ISO 8601, instants are whole microseconds since
+Canonical encoding, version 1: the fields of `FinancialFields` in declaration order, each as UTF-8
+text preceded by its length in bytes as a 4-byte big-endian integer; an absent value is length
+0xFFFFFFFF. Money is plain decimal text at its scale, dates are ISO 8601, instants are whole microseconds since
 1970-01-01T00:00:00Z, ids are lower-case hyphenated UUIDs.
 """
 
@@ -35,7 +35,7 @@ class LineFigures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinancialFields:
-    """What an entry's hash covers. The order of the fields is the format: never reorder, only version."""
+    """What an entry's hash covers. The fields' order is the format: never reorder, only version."""
 
     customer_id: UUID
     sequence: int

@@ -45,7 +45,7 @@ class GeneralLedgerAccount(StrEnum):
 
 
 class PaymentMethod(StrEnum):
-    """How money came in. ACCOUNT is no payment: it means `on account`, and is refused for payments."""
+    """How money came in. ACCOUNT means `on account`, which is no payment, and is refused for one."""
 
     ACCOUNT = "ACCOUNT"
     CASH = "CASH"

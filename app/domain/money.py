@@ -1,4 +1,4 @@
-"""Exact money: `Decimal` quantised to the currency's minor unit. Never a float, never two currencies."""
+"""Exact money: `Decimal` at the currency's minor unit. Never a float, never two currencies."""
 
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, localcontext
@@ -25,7 +25,7 @@ def zero(currency_code: str) -> Decimal:
 
 
 def exact(amount: Decimal, currency_code: str, *path: str) -> Decimal:
-    """`amount` at the currency's scale; `Invalid` if it is not finite, too large, or would be rounded."""
+    """`amount` at the currency's scale; `Invalid` if not finite, too large, or to be rounded."""
     if not amount.is_finite() or abs(amount) >= MAX_AMOUNT:
         raise Invalid("This amount is out of range.", *path)
     with localcontext(_EXACT):

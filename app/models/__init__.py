@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core sees them. Constraints that Core cannot express live in the migrations."""
+"""The tables, as SQLAlchemy Core sees them; what Core cannot express is in the migrations."""
 
 from app.models.access import policy_rules, policy_state, refresh_tokens
 from app.models.customers import accounts, customers

@@ -134,8 +134,8 @@ allocations = Table(
     Index("ix_allocations_debit", "customer_id", "debit_id"),
 )
 
-# `source_id` is an entry or an allocation; the generated columns carry the foreign keys, so that one
-# index serves both. They are spelt as PostgreSQL spells them back, for the drift check.
+# `source_id` is an entry or an allocation; the generated columns carry the foreign keys, so that
+# one index serves both. They are spelt as PostgreSQL spells them back, for the drift check.
 journal_lines = Table(
     "journal_lines",
     metadata,

@@ -15,7 +15,7 @@ products = Table(
     text_column("currency"),
     Column("tax_rate", Numeric(5, 4), nullable=False, server_default=text("0")),
     Column("cost", Numeric(19, 4), nullable=True),
-    Column("stock_on_hand", Numeric(19, 4), nullable=True),
+    Column("stock_on_hand", Numeric(19, 4), nullable=False, server_default=text("0")),
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     instant_column("created_at", now=True),
     UniqueConstraint("sku"),

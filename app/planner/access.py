@@ -21,7 +21,7 @@ from app.policies.predicates import (
 from app.schema.types.declaration import Owner, Source
 
 Make = Callable[[bool], ColumnElement[Any] | None]
-"""Gives a field's value: whole, or masked where the argument is true. None: it has no masked form."""
+"""Gives a field's value: whole, or masked where the argument is true; None without masked form."""
 
 
 def visible(source: Source, condition: ScopeCondition, row: PlannedRow) -> ColumnElement[bool]:
@@ -47,7 +47,7 @@ class Guards:
         self.masked: dict[str, None] = {}
 
     def rows(self, planned_type: PlannedType) -> ScopeCondition:
-        """The rows of the type that exist for the viewer. What has no rows of its own always does."""
+        """The rows of the type that exist for the viewer; all, of what has no rows of its own."""
         source = planned_type.source
         if source is None:
             return ALWAYS

@@ -1,4 +1,4 @@
-"""What the planner can answer: the declarations of the schema, checked once when the program starts."""
+"""What the planner can answer: the schema's declarations, read once when the program starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _DEFINITION = "strawberry-definition"
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedField:
-    """A declared field. `target` is the named type that it answers with, `item` that of its rows."""
+    """A declared field. `target` is the named type it answers with, `item` that of its rows."""
 
     name: str
     coordinate: str
@@ -67,6 +67,17 @@ class Catalogue:
     def node_types(self) -> list[PlannedType]:
         """Types whose rows have a key, and so can be fetched again by global id."""
         return [each for each in self.types.values() if each.source and each.source.key]
+
+    def guarded_coordinates(self) -> dict[str, str | None]:
+        """What the policy is asked about: guarded fields by group, root queries by their type."""
+        guarded: dict[str, str | None] = {}
+        for planned_type in self.types.values():
+            for field in planned_type.fields.values():
+                if planned_type.name == "Query":
+                    guarded[field.coordinate] = field.item if field.item in self.types else None
+                elif field.declaration.guard is not None:
+                    guarded[field.coordinate] = field.declaration.guard
+        return guarded
 
     def fits(self, runtime_type: str, condition: str) -> bool:
         """Whether a fragment on `condition` applies to an object of `runtime_type`."""

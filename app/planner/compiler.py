@@ -131,8 +131,8 @@ class Compiler:
     ) -> list[ColumnElement[Any]]:
         """The selected fields of one object, as JSON under their keys.
 
-        `rows` is what is known of the row: the condition it was found by. `masked` asks for the form
-        only, of an embedded object that the viewer may not see whole.
+        `rows` is what is known of the row: the condition it was found by. `masked` asks for the
+        form only, of an embedded object that the viewer may not see whole.
         """
         columns: list[ColumnElement[Any]] = []
         for selected in self.selections.of(planned_type.name, selection_sets):

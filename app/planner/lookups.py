@@ -23,7 +23,7 @@ from app.planner.catalogue import PlannedField, PlannedType
 from app.planner.refusals import forbidden, refused
 from app.planner.rows import TableRow
 from app.planner.selection import Selected
-from app.planner.values import as_given, checked_text, each
+from app.planner.values import as_given, checked_text
 from app.schema.types.declaration import Lookup, NodeLookup
 from app.schema.types.sql import constant
 

@@ -65,7 +65,7 @@ def order_keys(
     declaration: Connected,
     arguments: Arguments,
 ) -> list[OrderKey]:
-    """The keys asked for, else relevance when searching, else the usual; the row's id breaks ties."""
+    """The keys asked for, else relevance when searching, else the usual; the id breaks ties."""
     keys: list[OrderKey] = []
     wanted = arguments.get("orderBy") or []
     if len(wanted) > MAX_KEYS:
@@ -107,7 +107,7 @@ def _id_value(planned_type: PlannedType, row: TableRow) -> ColumnElement[Any]:
 def beyond(
     keys: list[OrderKey], position: list[ColumnElement[Any]], *, forward: bool
 ) -> ColumnElement[bool]:
-    """Rows strictly after (or before) a position. One row comparison where an index can serve it."""
+    """Rows strictly after (or before) a position; one comparison where an index can serve it."""
     if len({key.descending for key in keys}) == 1:
         ours = tuple_(*(key.value for key in keys))
         theirs = tuple_(*position)

@@ -1,4 +1,4 @@
-"""Pages: filter, order and limit in the innermost subselect; then JSON for the rows that are left."""
+"""Pages: filter, order and limit in the innermost subselect; then JSON for what is left."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,8 @@
 """Plans: statements compiled once per shape, kept in a bounded cache, run with one round trip.
 
 Every plan also reads how the viewer stands at that instant (`users.access_version`, the policy's
-version) in the same snapshot as the data. An answer whose stamp is not the one the plan was made for
-is thrown away by the caller, who compiles anew: a stale grant never decides anything.
+version) in the same snapshot as the data. An answer whose stamp is not the one the plan was made
+for is thrown away by the caller, who compiles anew: a stale grant never decides anything.
 """
 
 from collections import OrderedDict
@@ -71,7 +71,7 @@ class Plan:
         context: Mapping[str, Any],
         stamp: Stamp,
     ) -> Answer:
-        """One round trip. Raises Stale, and the refusals of its bound values (bad ids, cursors...)."""
+        """One round trip. Raises Stale, and the refusals of bound values (bad ids, cursors...)."""
         arguments = [
             context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
             for slot in self.slots
@@ -102,7 +102,7 @@ class Plans:
     ) -> Plan:
         """The plan for selections on a root type, at a `place` of the document that names them.
 
-        With `only_value` the JSON is the value of the single field selected, not an object around it.
+        With `only_value` the JSON is the value of the single field selected, not an object.
         """
         key = (
             document.key,

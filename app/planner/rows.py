@@ -1,4 +1,4 @@
-"""Rows under aliases. References are literal text of our own names, so nesting never confuses them."""
+"""Rows under aliases. References are literal text of our own names: nesting never confuses them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from app.schema.types.declaration import Source
 
 
 class TableRow:
-    """A row of a type's table under an alias. Tables that are touched are joined, others are not."""
+    """A row of a type's table under an alias. Only tables that are touched are joined."""
 
     def __init__(self, name: str, source: Source) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class _JoinedRow:
 
 
 class PageRow:
-    """A row of a page: a subselect that filtered, ordered and limited. Records what it must carry."""
+    """A row of a page: a subselect that filtered and limited. Records what it must carry."""
 
     def __init__(self, name: str, source: Source) -> None:
         self.name = name

@@ -35,7 +35,7 @@ def compile_search(
     rows: ScopeCondition,
     arguments: Arguments,
 ) -> Search:
-    """Similar words or a contained text, in any searchable field; a hit names no field it came from.
+    """Similar words or a contained text, in any searchable field; a hit does not say which.
 
     Read from the top of the filter only, so that there is one order of relevance.
     """

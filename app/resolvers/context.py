@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql.execution.values import VariableValues
 
@@ -13,9 +13,9 @@ from app.planner.catalogue import Catalogue
 from app.planner.documents import Document, Operation
 from app.planner.plans import Plans
 from app.policies.actor import Actor
-
-if TYPE_CHECKING:
-    from app.resolvers.reading import Reader
+from app.services.auth.login import LocalLogIn
+from app.services.auth.passwords import Passwords
+from app.services.auth.viewers import Viewers
 
 ActorNow = Callable[[], Awaitable[Actor]]
 """Reads the actor anew; raises when their token no longer stands for anybody."""
@@ -29,6 +29,9 @@ class Program:
     catalogue: Catalogue
     plans: Plans
     clock: Clock
+    viewers: Viewers
+    passwords: Passwords
+    local_login: LocalLogIn | None
 
 
 @dataclass(kw_only=True)
@@ -45,13 +48,6 @@ class Context:
     actor_now: ActorNow
     withheld: dict[str, None] = field(default_factory=dict)
     masked: dict[str, None] = field(default_factory=dict)
-
-    @property
-    def reader(self) -> "Reader":
-        """Answers planned fields for this request."""
-        from app.resolvers.reading import Reader  # noqa: PLC0415 - Reader needs Context
-
-        return Reader(self)
 
     def signed_in(self) -> Actor:
         """The actor; the edge let nobody else in."""

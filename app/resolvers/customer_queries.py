@@ -34,4 +34,4 @@ class CustomerQueries:
         filter: CustomerFilter | None = UNSET,  # noqa: A002 - the contract's name
         order_by: list[CustomerOrder] | None = UNSET,
     ) -> Connection[Customer]:
-        """Customers that you may see. Deleted and archived ones only when `status` asks for them."""
+        """Customers that you may see; deleted and archived ones only when `status` asks."""

@@ -8,6 +8,7 @@ import strawberry
 from strawberry.types import Info
 
 from app.resolvers.context import Context
+from app.resolvers.reading import Reader
 from app.schema.types.declaration import PLANNED, Declaration
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,7 +23,7 @@ def planned_root(declaration: Declaration) -> Callable[[F], Any]:
     def declare(signature: F) -> Any:
         @wraps(signature)
         async def answer(_root: object, info: Info[Context, None], **_arguments: object) -> Any:
-            return await info.context.reader.root_field(info)
+            return await Reader(info.context).field(info)
 
         answer.__annotations__ = {**signature.__annotations__, "info": Info[Context, None]}
         return strawberry.field(

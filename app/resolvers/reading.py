@@ -23,16 +23,16 @@ class Reader:
     async def operation(self) -> Answer:
         """The whole operation as one statement: the value of `data`."""
         context = self.context
+        place = ("operation", context.operation.name)
         selection_sets = (context.operation.node.selection_set,)
         return await self._answer(
-            lambda actor: self._plan(
-                ("operation", context.operation.name), "Query", selection_sets, actor
-            )
+            lambda actor: plan_selection(context, place, "Query", selection_sets, actor)
         )
 
-    async def root_field(self, info: Info[Context, None]) -> orjson.Fragment:
-        """One root field beside others that are not planned."""
-        answer = await self.selection("Query", info, only_value=True)
+    async def field(self, info: Info[Context, None]) -> orjson.Fragment:
+        """One planned field beside others that are not."""
+        parent = info._raw_info.parent_type.name  # noqa: SLF001 - Strawberry does not hand it on
+        answer = await self.selection(parent, info, only_value=True)
         return orjson.Fragment(answer.json)
 
     async def selection(
@@ -43,15 +43,15 @@ class Reader:
         *,
         only_value: bool = False,
     ) -> Answer:
-        """The selection under a field: of the root type itself, or of what the field answers with."""
+        """The selection under a field; with `only_value`, the field itself, of a root type."""
         place, selection_sets = selected_under(info, whole_field=only_value)
         answer = await self._answer(
-            lambda actor: self._plan(
-                place, type_name, selection_sets, actor, only_value=only_value
+            lambda actor: plan_selection(
+                self.context, place, type_name, selection_sets, actor, only_value=only_value
             ),
             extra,
         )
-        self._note(answer)
+        note(self.context, answer)
         return answer
 
     async def _answer(
@@ -67,28 +67,26 @@ class Reader:
                 context.actor = await context.actor_now()
         raise RuntimeError("the viewer or the policy changes faster than one statement runs")
 
-    def _plan(
-        self,
-        place: Hashable,
-        type_name: str,
-        selection_sets: Sequence[SelectionSetNode],
-        actor: Actor,
-        *,
-        only_value: bool = False,
-    ) -> Plan:
-        context = self.context
-        return context.program.plans.plan(
-            context.document,
-            place,
-            type_name,
-            selection_sets,
-            context.variables,
-            actor.grant,
-            only_value=only_value,
-        )
 
-    def _note(self, answer: Answer) -> None:
-        note(self.context, answer)
+def plan_selection(
+    context: Context,
+    place: Hashable,
+    type_name: str,
+    selection_sets: Sequence[SelectionSetNode],
+    actor: Actor,
+    *,
+    only_value: bool = False,
+) -> Plan:
+    """The plan of a selection of this request's document, for an actor."""
+    return context.program.plans.plan(
+        context.document,
+        place,
+        type_name,
+        selection_sets,
+        context.variables,
+        actor.grant,
+        only_value=only_value,
+    )
 
 
 async def run(

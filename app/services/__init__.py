@@ -1,1 +1,1 @@
-
+"""Commands and their rules, one module per aggregate. A service never commits."""

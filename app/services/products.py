@@ -93,11 +93,12 @@ _IS_USED = Statement(
 _SAVE = Statement(
     sql("""
     INSERT INTO products (sku, name, unit_price, currency, tax_rate, cost, stock_on_hand, is_active)
-    VALUES (:sku, :name, :unit_price, :currency, :tax_rate, :cost, :stock_on_hand, :is_active)
+    VALUES (:sku, :name, :unit_price, :currency, :tax_rate, :cost,
+        coalesce(CAST(:stock_on_hand AS numeric), 0), :is_active)
     ON CONFLICT (sku) DO UPDATE SET name = excluded.name, unit_price = excluded.unit_price,
         currency = excluded.currency, tax_rate = excluded.tax_rate,
         cost = coalesce(excluded.cost, products.cost),
-        stock_on_hand = coalesce(excluded.stock_on_hand, products.stock_on_hand),
+        stock_on_hand = coalesce(CAST(:stock_on_hand AS numeric), products.stock_on_hand),
         is_active = excluded.is_active
     WHERE products.currency = excluded.currency OR CAST(:may_change_currency AS boolean)
     RETURNING id, sku, name, unit_price, currency, tax_rate, cost, stock_on_hand, is_active

@@ -181,7 +181,12 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("cost", sa.Numeric(precision=19, scale=4), nullable=True),
-        sa.Column("stock_on_hand", sa.Numeric(precision=19, scale=4), nullable=True),
+        sa.Column(
+            "stock_on_hand",
+            sa.Numeric(precision=19, scale=4),
+            server_default=sa.text("0"),
+            nullable=False,
+        ),
         sa.Column("is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column(
             "created_at",

@@ -4,12 +4,18 @@ from enum import Enum
 
 import strawberry
 
+from app.domain.customer import CustomerStatus, CustomerType
 from app.domain.errors import ErrorCode
 from app.domain.ledger import EntryType, GeneralLedgerAccount, PaymentMethod, ReferenceType
+from app.domain.periods import PeriodStatus, PeriodType
 from app.policies.roles import Role
 from app.policies.rules import Effect
 from app.policies.scopes import Scope
 
+strawberry.enum(CustomerType, name="CustomerType")
+strawberry.enum(CustomerStatus, name="CustomerStatus")
+strawberry.enum(PeriodType, name="PeriodType")
+strawberry.enum(PeriodStatus, name="PeriodStatus")
 strawberry.enum(Role, name="Role")
 strawberry.enum(Scope, name="Scope")
 strawberry.enum(Effect, name="Effect")
@@ -18,28 +24,6 @@ strawberry.enum(EntryType, name="LedgerEntryType")
 strawberry.enum(GeneralLedgerAccount, name="GeneralLedgerAccount")
 strawberry.enum(PaymentMethod, name="PaymentMethod")
 strawberry.enum(ReferenceType, name="ReferenceType")
-
-
-@strawberry.enum
-class CustomerType(Enum):
-    """What kind of customer this is."""
-
-    INDIVIDUAL = "INDIVIDUAL"
-    RETAIL = "RETAIL"
-    WHOLESALE = "WHOLESALE"
-    DISTRIBUTOR = "DISTRIBUTOR"
-    BUSINESS = "BUSINESS"
-
-
-@strawberry.enum
-class CustomerStatus(Enum):
-    """Where a customer stands in its life."""
-
-    ACTIVE = "ACTIVE"
-    SUSPENDED = "SUSPENDED"
-    MERGED = "MERGED"
-    DELETED = "DELETED"
-    ARCHIVED = "ARCHIVED"
 
 
 @strawberry.enum
@@ -59,25 +43,6 @@ class SettlementStatus(Enum):
     OPEN = "OPEN"
     PARTIALLY_SETTLED = "PARTIALLY_SETTLED"
     SETTLED = "SETTLED"
-
-
-@strawberry.enum
-class PeriodType(Enum):
-    """A year holds its quarters holds its months."""
-
-    MONTHLY = "MONTHLY"
-    QUARTERLY = "QUARTERLY"
-    YEARLY = "YEARLY"
-
-
-@strawberry.enum
-class PeriodStatus(Enum):
-    """Whether a period can still be posted to."""
-
-    OPEN = "OPEN"
-    CLOSING = "CLOSING"
-    CLOSED = "CLOSED"
-    LOCKED = "LOCKED"
 
 
 @strawberry.enum
@@ -105,3 +70,16 @@ class Direction(Enum):
 
     ASC = "ASC"
     DESC = "DESC"
+
+
+__all__ = [
+    "CustomerStatus",
+    "CustomerType",
+    "Direction",
+    "DriftStatus",
+    "LedgerEntryStatus",
+    "PeriodStatus",
+    "PeriodType",
+    "RunStatus",
+    "SettlementStatus",
+]

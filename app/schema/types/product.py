@@ -26,6 +26,6 @@ class Product(Node):
     tax_rate: Decimal = leaf(
         _PRODUCTS.tax_rate, Kind.MONEY, description="A fraction of the net price: 0.1900 is 19 %."
     )
-    stock_on_hand: Decimal | None = leaf(_PRODUCTS.stock_on_hand, Kind.MONEY)
+    stock_on_hand: Decimal = leaf(_PRODUCTS.stock_on_hand, Kind.MONEY)
     is_active: bool = leaf(_PRODUCTS.is_active, Kind.BOOLEAN)
     cost: Decimal | None = leaf(_PRODUCTS.cost, Kind.MONEY, guard="product.cost")

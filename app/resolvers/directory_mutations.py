@@ -1,0 +1,126 @@
+"""Mutations of products, periods, users and reconciliation: parse, call the service, convert."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from strawberry.types import Info
+
+from app.domain import global_id
+from app.domain.periods import PeriodType
+from app.infra.database import Transaction
+from app.policies.actor import Actor
+from app.resolvers.context import Context
+from app.resolvers.edge import Keys, carry_out, text_or_none
+from app.schema.types import inputs
+from app.schema.types.payloads import (
+    PeriodPayload,
+    ProductPayload,
+    ReconciliationPayload,
+    UserPayload,
+)
+from app.services.periods import CreateFiscalYear, create_fiscal_year
+from app.services.products import SaveProduct, save_product
+from app.services.reconciliation.start import RunReconciliation, start_run
+from app.services.users import SaveUser, save_user
+
+
+@strawberry.type
+class DirectoryMutations:
+    """Master data, users and checks."""
+
+    @strawberry.mutation
+    async def save_product(
+        self,
+        info: Info[Context, None],
+        input: inputs.SaveProductInput,  # noqa: A002 - the contract's name
+    ) -> ProductPayload:
+        """Create a product, or change the one with this sku."""
+
+        async def work(tx: Transaction, actor: Actor) -> Keys:
+            command = SaveProduct(
+                sku=input.sku,
+                name=input.name,
+                unit_price=input.unit_price,
+                currency=input.currency,
+                tax_rate=input.tax_rate or Decimal(0),
+                cost=text_or_none(input.cost),
+                stock_on_hand=text_or_none(input.stock_on_hand),
+                is_active=input.is_active is not False,
+            )
+            return {"product_id": await save_product(tx, actor, command)}
+
+        return await carry_out(info, ProductPayload, input.meta, work)
+
+    @strawberry.mutation
+    async def create_fiscal_year(
+        self,
+        info: Info[Context, None],
+        input: inputs.CreateFiscalYearInput,  # noqa: A002 - the contract's name
+    ) -> PeriodPayload:
+        """Open the periods of a fiscal year: all of them or none."""
+
+        async def work(tx: Transaction, actor: Actor) -> Keys:
+            command = CreateFiscalYear(
+                starts_on=input.starts_on, types=tuple(PeriodType(each) for each in input.types)
+            )
+            return {
+                "period_id": None,
+                "period_ids": list(await create_fiscal_year(tx, actor, command)),
+            }
+
+        return await carry_out(info, PeriodPayload, input.meta, work)
+
+    @strawberry.mutation
+    async def save_user(
+        self,
+        info: Info[Context, None],
+        input: inputs.SaveUserInput,  # noqa: A002 - the contract's name
+    ) -> UserPayload:
+        """Create a user, or change one."""
+
+        async def work(tx: Transaction, actor: Actor) -> Keys:
+            command = SaveUser(
+                id=_id("User", input.id, "id"),
+                email=input.email,
+                name=input.name,
+                roles=tuple(input.roles),
+                team_id=_id("Team", input.team, "team"),
+                is_active=input.is_active is not False,
+                password=text_or_none(input.password),
+            )
+            passwords = info.context.program.passwords
+            return {"user_id": (await save_user(tx, actor, command, passwords=passwords)).id}
+
+        return await carry_out(info, UserPayload, input.meta, work)
+
+    @strawberry.mutation
+    async def run_reconciliation(
+        self,
+        info: Info[Context, None],
+        input: inputs.RunReconciliationInput,  # noqa: A002 - the contract's name
+    ) -> ReconciliationPayload:
+        """Compare stored balances with the sub-ledger, in the background."""
+
+        async def work(tx: Transaction, actor: Actor) -> Keys:
+            named = text_or_none(input.customers)
+            command = RunReconciliation(
+                customers=None if named is None else tuple(_customers(named)),
+                incremental=input.incremental is not False,
+            )
+            return {"run_id": (await start_run(tx, actor, command)).run_id}
+
+        return await carry_out(info, ReconciliationPayload, input.meta, work)
+
+
+def _id(type_name: str, given: Any, *path: str) -> UUID | None:
+    text = text_or_none(given)
+    return None if text is None else global_id.decode_as(type_name, text, *path).id
+
+
+def _customers(named: list[strawberry.ID]) -> list[UUID]:
+    return [
+        global_id.decode_as("Customer", text, "customers", str(index)).id
+        for index, text in enumerate(named)
+    ]

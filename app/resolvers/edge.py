@@ -1,0 +1,109 @@
+"""The edge of writes: one mutation, one transaction, committed here and nowhere else.
+
+The payload is read inside the transaction, so it shows exactly what was written; the statement
+that reads it also compares the viewer's stamp, so a right that was taken away meanwhile undoes
+everything.
+`dryRun` rolls back after that. A refusal rolls back first and is then audited on its own.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import orjson
+from strawberry import UNSET
+from strawberry.types import Info
+
+from app.domain.errors import DomainError
+from app.infra.database import Rollback, Transaction
+from app.planner.plans import Answer, Stale
+from app.policies.actor import Actor
+from app.resolvers.context import Context
+from app.resolvers.reading import MAX_ATTEMPTS, note, plan_selection, run, selected_under
+from app.schema.types.inputs import Meta
+from app.schema.types.payloads import UserError
+from app.schema.types.scalars import Json
+from app.services import audit
+
+P = TypeVar("P")
+Keys = Mapping[str, Any]
+Work = Callable[[Transaction, Actor], Awaitable[Keys]]
+"""Calls one service and returns the keys of what it wrote, by the names that the payload binds."""
+
+
+async def carry_out(
+    info: Info[Context, None], payload: type[P], meta: Meta | None, work: Work
+) -> P:
+    """The payload's finished JSON, or a payload object that says why not.
+
+    `payload` is the mutation's payload type; refused, it is made with nothing but its errors. The
+    finished JSON stands in for an object of that type: the executor passes it on whole.
+    """
+    context = info.context
+    dry_run, mutation_id = _meta(meta)
+    place, selection_sets = selected_under(info, whole_field=False)
+    type_name = payload.__name__
+
+    async def attempt(tx: Transaction) -> Answer:
+        actor = context.signed_in()
+        keys = await work(tx, actor)
+        plan = plan_selection(context, place, type_name, selection_sets, actor)
+        extra = {"user_errors": "[]", "client_mutation_id": mutation_id, **keys}
+        answer = await run(plan, tx.connection, context, actor, extra)
+        if dry_run:
+            raise Rollback(answer)
+        return answer
+
+    for _ in range(MAX_ATTEMPTS):
+        try:
+            answer = await context.program.database.run(attempt)
+        except Stale:
+            context.actor = await context.actor_now()
+            continue
+        except DomainError as error:
+            await _audit_refusal(context, info.field_name, error)
+            return refused(payload, error, mutation_id)
+        note(context, answer)
+        return cast("P", orjson.Fragment(answer.json))
+    raise RuntimeError("the viewer or the policy changes faster than one mutation runs")
+
+
+def refused(payload: type[P], error: DomainError, mutation_id: str | None = None) -> P:
+    """The payload of a refused mutation."""
+    made = _EMPTY.get(payload)
+    if made is None:
+        names = payload.__dataclass_fields__  # type: ignore[attr-defined] # a Strawberry type
+        made = _EMPTY[payload] = {name: _NOTHING.get(name) for name in names}
+    values = dict(made, user_errors=[user_error(error)])
+    if "client_mutation_id" in values:
+        values["client_mutation_id"] = mutation_id
+    return payload(**values)
+
+
+def user_error(error: DomainError) -> UserError:
+    """The one place where a refusal becomes part of an answer."""
+    return UserError(
+        code=error.code,
+        message=error.message,
+        path=list(error.path),
+        details=Json(dict(error.details)) if error.details is not None else None,
+    )
+
+
+def text_or_none(value: Any) -> Any:
+    """What an input left out is absent: null and not given mean the same here."""
+    return None if value is UNSET else value
+
+
+_NOTHING: dict[str, Any] = {"allocations": (), "periods": (), "replayed": False}
+_EMPTY: dict[Any, dict[str, Any]] = {}
+
+
+def _meta(meta: Meta | None) -> tuple[bool, str | None]:
+    if not meta:
+        return False, None
+    return bool(meta.dry_run), text_or_none(meta.client_mutation_id)
+
+
+async def _audit_refusal(context: Context, action: str, error: DomainError) -> None:
+    actor = context.signed_in()
+    await context.program.database.run(lambda tx: audit.record_refusal(tx, actor, action, error))
