@@ -121,7 +121,7 @@ async def _migrate(settings: "Settings", revision: str, *, down: bool) -> None:
     from app.infra.migrate import downgrade, upgrade
 
     async with connected(settings) as known:
-        url = known.database_migration_url or known.database_url
+        url = known.database_migration_url or known.database_url or ""
         await asyncio.to_thread(downgrade if down else upgrade, url, revision)
 
 

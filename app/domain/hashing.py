@@ -5,7 +5,8 @@ personal data is hashed: no names, no free text. The chain of a customer starts 
 
 Canonical encoding, version 1: the fields of `FinancialFields` in declaration order, each as UTF-8
 text preceded by its length in bytes as a 4-byte big-endian integer; an absent value is length
-0xFFFFFFFF. Money is plain decimal text at its scale, dates are ISO 8601, instants are whole microseconds since
+0xFFFFFFFF. Money is plain decimal text at its scale, dates are ISO 8601, instants are whole
+microseconds since
 1970-01-01T00:00:00Z, ids are lower-case hyphenated UUIDs.
 """
 

@@ -45,7 +45,7 @@ class GeneralLedgerAccount(StrEnum):
 
 
 class PaymentMethod(StrEnum):
-    """How money came in. ACCOUNT means `on account`, which is no payment, and is refused for one."""
+    """How money came in. ACCOUNT means `on account`: that is no payment, and refused for one."""
 
     ACCOUNT = "ACCOUNT"
     CASH = "CASH"

@@ -1,1 +1,1 @@
-
+"""The HTTP edge: GraphQL over HTTP, health, metrics, and the IDE page."""

@@ -1,4 +1,4 @@
-"""What time it is, and what day it is for the company. Instants are UTC; accounting dates are local."""
+"""What time it is, and what day it is for the company: UTC instants, local accounting dates."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo

@@ -1,15 +1,15 @@
 """PostgreSQL through asyncpg: two pools, one transaction at a time, statements compiled once.
 
-The `write` pool acts as the role that may append to the ledger; the `read` pool as one that can only
-select, and only what a reader may see. Statements are SQLAlchemy Core or `text()`, compiled to the
-driver's dialect when the module that declares them is imported, never per request.
+The `write` pool acts as the role that may append to the ledger; the `read` pool as one that can
+only select, and only what a reader may see. Statements are SQLAlchemy Core or `text()`, compiled
+to the driver's dialect when the module that declares them is imported, never per request.
 """
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import Executable
@@ -24,6 +24,8 @@ _DIALECT = AsyncpgDialect()
 _RENDERED = {"render_postcompile": True}
 
 T = TypeVar("T")
+Row = Mapping[str, Any]
+"""A row by column name; the driver's own record behind it also takes positions."""
 
 
 class Statement:
@@ -53,13 +55,15 @@ class Transaction:
     def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
         self.connection = connection
 
-    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+    async def fetch(self, statement: Statement, **values: Any) -> list[Row]:
         """Every row."""
-        return await self.connection.fetch(statement.sql, *statement.arguments(values))
+        rows = await self.connection.fetch(statement.sql, *statement.arguments(values))
+        return cast("list[Row]", rows)
 
-    async def fetchrow(self, statement: Statement, **values: Any) -> asyncpg.Record | None:
+    async def fetchrow(self, statement: Statement, **values: Any) -> Row | None:
         """The first row, or None."""
-        return await self.connection.fetchrow(statement.sql, *statement.arguments(values))
+        row = await self.connection.fetchrow(statement.sql, *statement.arguments(values))
+        return cast("Row | None", row)
 
     async def fetchval(self, statement: Statement, **values: Any) -> Any:
         """The first column of the first row, or None."""
@@ -75,7 +79,7 @@ class Transaction:
         await self.connection.executemany(statement.sql, [statement.arguments(row) for row in rows])
 
 
-class Rollback(Exception):  # noqa: N818 - it is no error: it ends a transaction that must leave no trace
+class Rollback(Exception):
     """Raised inside a transaction to undo it and hand `result` to the caller."""
 
     def __init__(self, result: Any) -> None:
@@ -84,7 +88,7 @@ class Rollback(Exception):  # noqa: N818 - it is no error: it ends a transaction
 
 
 class Database:
-    """The two pools. Opened and closed by a composition root, shared by everything in the process."""
+    """The two pools. A composition root opens and closes them; the whole process shares them."""
 
     def __init__(self, url: str, *, read_url: str | None = None, pool_size: int = 10) -> None:
         self._url = url
@@ -141,7 +145,8 @@ class Database:
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Commit `work` as a whole; repeat the whole on deadlock or serialization failure.
 
-        At most `MAX_ATTEMPTS` times, with jitter. `Rollback` undoes everything and returns its result.
+        At most `MAX_ATTEMPTS` times, with jitter. `Rollback` undoes everything and returns its
+        result.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
@@ -172,4 +177,4 @@ async def _pool(
 
 
 async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """No session state is ever changed on a pooled connection, so none is reset: a round trip saved."""
+    """No session state is changed on a pooled connection, so none is reset: one trip saved."""

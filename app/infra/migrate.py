@@ -12,7 +12,7 @@ from alembic.util import CommandError
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-class SchemaDrift(Exception):  # noqa: N818 - it names what was found
+class SchemaDrift(Exception):
     """The models and the migrations do not say the same."""
 
 

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import asyncpg
 import orjson
 import structlog
 from dramatiq import Actor
@@ -18,7 +17,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from app.infra.broker import EVENTS_CHANNEL, QUEUE
-from app.infra.database import Database, Statement
+from app.infra.database import Database, Row, Statement
 from app.jobs import metrics
 from app.jobs.listener import Listener
 from app.jobs.outages import OUTAGES
@@ -127,7 +126,7 @@ class Relay:
     def _queued(self) -> int:
         return int(self._broker.do_qsize(QUEUE))
 
-    def _send(self, rows: Sequence[asyncpg.Record]) -> None:
+    def _send(self, rows: Sequence[Row]) -> None:
         for row in rows:
             actor = self._actors.get(row["topic"])
             if actor is None:
@@ -137,7 +136,7 @@ class Relay:
             actor.send(str(row["id"]))
             metrics.SENT.labels(row["topic"]).inc()
 
-    def _publish(self, rows: Sequence[asyncpg.Record]) -> None:
+    def _publish(self, rows: Sequence[Row]) -> None:
         with self._broker.client.pipeline(transaction=False) as pipeline:
             for row in rows:
                 event = {

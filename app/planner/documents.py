@@ -57,7 +57,7 @@ class Document:
         return self.operations[name]
 
 
-class InvalidDocument(Exception):  # noqa: N818 - it names what the document is
+class InvalidDocument(Exception):
     """A document that does not parse or does not fit the schema."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:

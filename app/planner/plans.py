@@ -26,7 +26,7 @@ from app.policies.predicates import viewer_id
 MAX_PLANS = 2000
 
 
-class Stale(Exception):  # noqa: N818 - a state of the viewer, not a fault
+class Stale(Exception):
     """The viewer or the policy has changed since the plan's grant was compiled."""
 
 

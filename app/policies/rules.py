@@ -43,11 +43,11 @@ class Action(StrEnum):
     EXECUTE = "execute"
 
 
-class InvalidRule(ValueError):  # noqa: N818 - reads as what it says, like `Forbidden`
+class InvalidRule(ValueError):
     """A rule that means nothing. The message names the column and the value."""
 
 
-class InvalidPolicy(ValueError):  # noqa: N818 - as above
+class InvalidPolicy(ValueError):
     """A policy file that cannot be used. `problems` holds every (line number, reason)."""
 
     def __init__(self, problems: Sequence[tuple[int, str]]) -> None:

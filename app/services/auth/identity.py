@@ -24,7 +24,7 @@ class Identity:
     access_version: int | None
 
 
-class TokenRefused(Exception):  # noqa: N818 - reads as what it says, like `Forbidden`
+class TokenRefused(Exception):
     """A bearer token that proves nothing: the edge answers 401.
 
     `reason` is a fixed word for logs and metrics. Callers learn nothing of it.
@@ -35,7 +35,7 @@ class TokenRefused(Exception):  # noqa: N818 - reads as what it says, like `Forb
         self.reason = reason
 
 
-class IssuerUnavailable(Exception):  # noqa: N818 - as above
+class IssuerUnavailable(Exception):
     """The outside issuer's keys cannot be had, so no token can be judged: the edge answers 503."""
 
 

@@ -69,7 +69,7 @@ PER_EMAIL = Limit(attempts=10, window_seconds=15 * 60)
 PER_ADDRESS = Limit(attempts=100, window_seconds=15 * 60)
 
 
-class TooManyAttempts(DomainError):  # noqa: N818 - as the other refusals
+class TooManyAttempts(DomainError):
     """Refused without looking at the password. `is_first` in its window."""
 
     def __init__(self, wait_ms: int, *, is_first: bool) -> None:

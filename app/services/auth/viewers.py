@@ -9,14 +9,14 @@ a cache here, or a lost message that should have cleared it, can delay nothing.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
 from sqlalchemy import text
 
 from app.infra.bounded_map import BoundedMap
-from app.infra.database import Database, Statement, Transaction
+from app.infra.database import Database, Row, Statement, Transaction
 from app.policies.actor import Actor
 from app.policies.compile import compile_grant
 from app.policies.policy import Policy, shipped_policy
@@ -75,7 +75,8 @@ class Viewers:
         """
         known = self._policy
         values = {"user_id": user_id, "known_version": known.version}
-        row = await self._database.read_pool.fetchrow(VIEWER.sql, *VIEWER.arguments(values))
+        found = await self._database.read_pool.fetchrow(VIEWER.sql, *VIEWER.arguments(values))
+        row = cast("Row | None", found)
         if row is None:
             raise RuntimeError("policy_state is empty: the database is not migrated")
         policy = known if row["rules"] is None else self._learnt(row)

@@ -7,13 +7,12 @@ why in `failures`, and keeps what it found until then.
 
 from uuid import UUID
 
-import asyncpg
 import orjson
 import structlog
 from sqlalchemy import text
 
 from app.domain.reconciliation import Drift, drift
-from app.infra.database import Statement, Transaction
+from app.infra.database import Row, Statement, Transaction
 from app.services import outbox
 from app.services.reconciliation.check import FIRST, count_in_scope, mark_verified, read_chunk
 
@@ -124,7 +123,7 @@ async def _record(tx: Transaction, run_id: UUID, found: list[Drift]) -> None:
     )
 
 
-async def _close(tx: Transaction, run_id: UUID, run: asyncpg.Record | None) -> None:
+async def _close(tx: Transaction, run_id: UUID, run: Row | None) -> None:
     """Raise the alert, once per run: in the log, and as an event that goes out with the commit."""
     if run is None or not run["discrepancies"]:
         return
