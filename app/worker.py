@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import structlog
 import uvloop
 from dramatiq import Worker
+from redis.exceptions import RedisError
 
 from app.infra.broker import close_broker, open_broker
 from app.infra.clock import Clock
@@ -81,7 +82,10 @@ async def _stop_working(worker: Worker, consumer: Consumer) -> None:
     consumer.stop_after_this_step()
     asyncio.get_running_loop().call_later(GRACE_SECONDS, consumer.cancel)
     # Its threads wait for coroutines on this loop, so it must be stopped from another thread.
-    await asyncio.to_thread(worker.stop)
+    try:
+        await asyncio.to_thread(worker.stop)
+    except RedisError:
+        log.warning("Redis is away: what it had delivered is sent again from PostgreSQL")
 
 
 def _stop_on_signals() -> asyncio.Event:

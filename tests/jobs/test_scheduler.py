@@ -1,6 +1,7 @@
 """A scheduled time is dealt with once, however many schedulers there are."""
 
 import asyncio
+import signal
 from datetime import UTC, datetime, time, timedelta
 
 import orjson
@@ -133,9 +134,13 @@ async def test_reconciliation_is_due_every_night(owner, database):
     ]
 
 
-async def test_the_loop_ends_when_told_to(scheduler):
-    stopping = asyncio.Event()
-    loop = asyncio.create_task(scheduler.run(stopping))
-    await asyncio.sleep(0.05)
-    stopping.set()
-    await asyncio.wait_for(loop, 10)
+async def test_the_process_ends_when_told_to(owner, workers, eventually):
+    process = workers.start("scheduler")
+
+    async def has_looked():
+        return await owner.fetchval("SELECT count(*) FROM scheduled_runs") == 2
+
+    await eventually(has_looked)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, 60) == 0
+    assert "Traceback" not in workers.log

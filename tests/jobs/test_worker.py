@@ -179,6 +179,18 @@ async def test_a_worker_that_is_told_to_stop_ends_after_the_step_at_hand(
     assert "Traceback" not in workers.log
 
 
+async def test_a_worker_that_is_told_to_stop_without_redis(
+    database, owner, workers, redis_server, eventually
+):
+    process = workers.start()
+    (message_id,) = await send(database, "job.count_up", steps=1)
+    await eventually(all_done, owner, [message_id])
+    redis_server.stop()
+    await asyncio.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, 60) == 0
+
+
 async def test_a_killed_reconciliation_goes_on_where_it_was(database, owner, workers, eventually):
     customers = await owner.fetch(
         "WITH made AS (INSERT INTO customers (code, business_name, customer_type, currency, "

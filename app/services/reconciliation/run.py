@@ -81,7 +81,6 @@ async def advance_run(tx: Transaction, run_id: UUID) -> bool:
     checked = await read_chunk(tx, after=run["cursor"] or FIRST, size=CHUNK, **scope)
     found = [each for each in map(drift, checked) if each is not None]
     drifted = {each.facts.customer_id for each in found}
-    await mark_verified(tx, [facts for facts in checked if facts.customer_id not in drifted])
     await _record(tx, run_id, found)
     await tx.execute(
         _ADVANCE,
@@ -90,10 +89,12 @@ async def advance_run(tx: Transaction, run_id: UUID) -> bool:
         checked=len(checked),
         found=len(found),
     )
-    if len(checked) == CHUNK:
-        return False
-    await _close(tx, run_id, await tx.fetchrow(_SUCCEED, id=run_id))
-    return True
+    is_last = len(checked) < CHUNK
+    if is_last:
+        await _close(tx, run_id, await tx.fetchrow(_SUCCEED, id=run_id))
+    # Last, because it locks accounts that postings wait for.
+    await mark_verified(tx, [facts for facts in checked if facts.customer_id not in drifted])
+    return is_last
 
 
 async def fail_run(tx: Transaction, run_id: UUID, message: str) -> None:

@@ -104,3 +104,21 @@ def allocate_without_projecting():
             )
 
     return write
+
+
+@pytest.fixture
+async def settled(ledger):
+    """A customer with an invoice partly paid, one open, and a payment on account."""
+    customer = await ledger.customer()
+    first = await ledger.post(customer, "100.00")
+    payment = await ledger.post(customer, "-60.00")
+    await ledger.allocate(customer, payment, first, "60.00")
+    second = await ledger.post(customer, "40.00")
+    advance = await ledger.post(customer, "-5.00")
+    return {
+        "customer": customer,
+        "first": first,
+        "payment": payment,
+        "second": second,
+        "advance": advance,
+    }
