@@ -53,7 +53,7 @@ def _post(draft: EntryDraft, work: Work) -> None:
     amount, lines = _priced(draft, facts, currency)
     wanted = _scaled(draft.wanted, currency, draft.path)
     _require_debits(wanted, ledger, draft.path)
-    against = _against(draft, ledger)
+    against = _against(draft, work)
     period_id = facts.calendar.month_open_for(
         draft.transaction_date, *draft.path, "transactionDate"
     )
@@ -93,7 +93,8 @@ def _wishes(
     if against is not None:
         spent = min(available, against.open_amount)
         made = [Allocation(credit_id=entry.id, debit_id=against.id, amount=spent)] if spent else []
-        return [((*draft.path, "against"), wish) for wish in made]
+        field = "settles" if draft.against is None else "against"
+        return [((*draft.path, field), wish) for wish in made]
     if draft.oldest_first:
         made = allocate_oldest(entry.id, available, ledger.open_debits())
         return [((*draft.path, "autoAllocate"), wish) for wish in made]
@@ -205,12 +206,19 @@ def _explicit(
     return [((*here, str(index)), wish) for index, wish in enumerate(made)]
 
 
-def _against(draft: EntryDraft, ledger: SubLedger) -> KnownEntry | None:
-    if draft.against is None:
+def _against(draft: EntryDraft, work: Work) -> KnownEntry | None:
+    """The debit that the draft names as the one to spend its money on, by id or by index."""
+    if draft.settles is not None:
+        posted = work.decision.entries
+        named = posted[draft.settles].id if 0 <= draft.settles < len(posted) else None
+        field = "settles"
+    elif draft.against is not None:
+        named, field = draft.against, "against"
+    else:
         return None
-    entry = ledger.entry(draft.against)
+    entry = None if named is None else work.ledger.entry(named)
     if entry is None or not entry.is_debit:
-        raise NotFound("debit of this customer", *draft.path, "against")
+        raise NotFound("debit of this customer", *draft.path, field)
     return entry
 
 

@@ -19,7 +19,8 @@ class EntryDraft:
 
     `wanted` are explicit allocations of a credit, at `wanted_path`; without any, `oldest_first`
     spends it on what is due longest. `against` is spent on before anything else, up to what it has
-    open, and becomes the related entry.
+    open, and becomes the related entry. `settles` is spent on likewise: the index of an earlier
+    draft of the same batch.
     """
 
     path: tuple[str, ...]
@@ -33,6 +34,7 @@ class EntryDraft:
     wanted: tuple[Wanted, ...] = ()
     oldest_first: bool = False
     against: UUID | None = None
+    settles: int | None = None
     payment_method: PaymentMethod | None = None
     description: str | None = None
     reason: str | None = None

@@ -16,7 +16,11 @@ from app.services.ledger.inputs import AllocationInput
 
 @dataclass(frozen=True, kw_only=True)
 class RecordPayment:
-    """Explicit `allocations`, or oldest due first when `auto_allocate`, or nothing but advance."""
+    """Explicit `allocations`, or oldest due first when `auto_allocate`, or nothing but advance.
+
+    `settles` is the index, in the same batch, of an earlier debit of this customer: the money is
+    spent on that, and on nothing else. Its entry has no id yet that `allocations` could name.
+    """
 
     operation: ClassVar[str] = "recordPayment"
 
@@ -26,6 +30,7 @@ class RecordPayment:
     method: PaymentMethod
     allocations: tuple[AllocationInput, ...] = ()
     auto_allocate: bool = True
+    settles: int | None = None
     currency: str | None = None
     external_reference: str | None = None
     reference_type: ReferenceType | None = None
@@ -36,6 +41,8 @@ class RecordPayment:
         dates.sane(self.transaction_date, *path, "transactionDate")
         if self.method is PaymentMethod.ACCOUNT:
             raise Invalid("On account is not a way to pay.", *path, "method")
+        if self.settles is not None and self.allocations:
+            raise Invalid("Either allocations or one entry to settle.", *path, "settles")
         return EntryDraft(
             path=path,
             customer_id=self.customer_id,
@@ -44,7 +51,8 @@ class RecordPayment:
             currency=self.currency,
             amount=inputs.amount(self.amount, *path, "amount"),
             wanted=inputs.wanted(self.allocations, *path, "allocations"),
-            oldest_first=self.auto_allocate and not self.allocations,
+            oldest_first=self.auto_allocate and not self.allocations and self.settles is None,
+            settles=self.settles,
             payment_method=self.method,
             reference_type=self.reference_type,
             external_reference=reference,
