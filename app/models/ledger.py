@@ -79,6 +79,15 @@ ledger_entries = Table(
     Index("ix_ledger_entries_id", "id"),
     Index("ix_ledger_entries_number", "number"),
     Index("ix_ledger_entries_transaction_date_id", "transaction_date", "id"),
+    # However often a file is imported, and by whomever at once: each of its entries is there once.
+    Index(
+        "uq_ledger_entries_imported",
+        "customer_id",
+        "type",
+        "external_reference",
+        unique=True,
+        postgresql_where=text("reference_type = 'IMPORT'"),
+    ),
 )
 
 entry_lines = Table(
