@@ -25,6 +25,7 @@ OWNED_TAGS: dict[str, bytes] = {
     "LedgerEntry": b"E",
     "Allocation": b"A",
     "DriftFinding": b"D",
+    "AuditEvent": b"L",
 }
 
 _SHARED_LENGTH = 18

@@ -31,12 +31,13 @@ from app.planner.refusals import forbidden, refused
 from app.planner.rows import PlannedRow, TableRow
 from app.planner.search import Search, compile_search
 from app.planner.selection import Selected, Selections
-from app.planner.values import Arguments, Binder
+from app.planner.values import Arguments, Binder, as_given
 from app.policies.conditions import ALWAYS, ScopeCondition
 from app.policies.grant import Grant
 from app.schema.types.declaration import (
     Bound,
     Connected,
+    Derived,
     Embedded,
     GlobalIdLeaf,
     Kind,
@@ -213,10 +214,16 @@ class Compiler:
             return global_id(planned_type, row)
         if isinstance(declaration, Embedded):
             return self._embedded(field, declaration, row, rows, selected, masked=masked)
-        if masked:
-            return None
-        declared = field.declaration
-        concrete = declared.concrete if isinstance(declared, One) else None
+        return None if masked else self._read(field, row, rows, selected)
+
+    def _read(
+        self, field: PlannedField, row: PlannedRow, rows: ScopeCondition, selected: Selected
+    ) -> ColumnElement[Any]:
+        """What is read from other rows: computed from them, or rows of another type."""
+        declaration = field.declaration
+        if isinstance(declaration, Derived):
+            return self._derived(field, declaration, row, rows, selected)
+        concrete = declaration.concrete if isinstance(declaration, One) else None
         related_rows = self.guards.rows(self.catalogue.type(concrete or field.item))
         return self._related(field, row, rows, selected, related_rows)
 
@@ -240,6 +247,27 @@ class Compiler:
         if declaration.present is None:
             return made
         return case((declaration.present(row), made), else_=null())
+
+    def _derived(
+        self,
+        field: PlannedField,
+        declaration: Derived,
+        row: PlannedRow,
+        rows: ScopeCondition,
+        selected: Selected,
+    ) -> ColumnElement[Any]:
+        arguments = self.arguments(field, selected)
+        given = {
+            name: default()
+            if arguments.get(name) is None
+            else self.binder.bind(type_, arguments.origin(name), as_given)
+            for name, (type_, default) in declaration.arguments.items()
+        }
+        computed_type = self.catalogue.type(field.target)
+        computed = self.table_row(computed_type)
+        columns = self.object_columns(computed_type, computed, rows, selected.selection_sets)
+        source = declaration.rows(row, given).subquery(computed.name)
+        return self.json_of(select(*columns).select_from(source))
 
     def _related(
         self,

@@ -5,12 +5,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
-from sqlalchemy import ColumnElement, Numeric, and_, func, select
+from sqlalchemy import ColumnElement, Date, DateTime, Numeric, and_, func, select
 from strawberry import UNSET
 
-from app.models import accounts, customers, ledger_entries, open_items, users
+from app.models import accounts, audit_events, customers, ledger_entries, open_items, users
+from app.schema.types.audit import AuditEvent
+from app.schema.types.balances import Ageing, Balance, ageing_at, balance_at, now
 from app.schema.types.declaration import (
     Connected,
+    Derived,
     Embedded,
     Kind,
     One,
@@ -177,6 +180,34 @@ class Customer(Node):
         guard=_CREDIT,
         description="The limit in force less what is owed; below zero when it is exceeded.",
     )
+
+    @planned(
+        Derived(
+            rows=balance_at,
+            arguments={"asOf": (Date(), today), "knownAt": (DateTime(timezone=True), now)},
+            guard=_BALANCE,
+        )
+    )
+    def balance_at(
+        self, as_of: date | None = UNSET, known_at: datetime | None = UNSET
+    ) -> Balance | None:
+        """Balances as of an accounting date, as they were known at an instant; both now."""
+
+    @planned(Derived(rows=ageing_at, arguments={"asOf": (Date(), today)}, guard=_BALANCE))
+    def ageing(self, as_of: date | None = UNSET) -> Ageing | None:
+        """Open debits by how long they are overdue, as of an accounting date; today."""
+
+    @planned(
+        Connected(
+            link=lambda customer, event: (
+                event[audit_events.c.customer_id] == customer[_CUSTOMERS.id]
+            )
+        )
+    )
+    def audit_trail(
+        self, first: int | None = UNSET, after: Cursor | None = UNSET
+    ) -> Connection[AuditEvent] | None:
+        """What was done to this customer, in the order it was done."""
 
     @planned(
         Connected(

@@ -11,7 +11,8 @@ from functools import wraps
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 import strawberry
-from sqlalchemy import Column, ColumnElement, Table
+from sqlalchemy import Column, ColumnElement, Select, Table
+from sqlalchemy.types import TypeEngine
 from strawberry.schema_directive import Location
 
 PLANNED = "planned"
@@ -28,6 +29,7 @@ class Row(Protocol):
 Expression = Callable[[Row], ColumnElement[Any]]
 Link = Callable[[Row, Row], ColumnElement[bool]]
 Mask = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+Computation = Callable[[Row, Mapping[str, ColumnElement[Any]]], Select[Any]]
 DateCondition = Callable[[Row, ColumnElement[Any]], ColumnElement[bool]]
 
 
@@ -118,6 +120,19 @@ class One:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Derived:
+    """An object computed from a row and the field's arguments: the one row of a subselect.
+
+    `rows` makes the subselect, with the columns of the type's source table. `arguments` gives each
+    argument's SQL type and what it is when it is left out.
+    """
+
+    rows: Computation
+    arguments: Mapping[str, tuple[TypeEngine[Any], Callable[[], ColumnElement[Any]]]]
+    guard: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lookup:
     """A root field for one row, found by exactly one of the arguments.
 
@@ -166,7 +181,9 @@ class Connected:
     order: str | None = None
 
 
-Declaration = Leaf | GlobalIdLeaf | Embedded | One | Many | Connected | Lookup | NodeLookup | Bound
+Declaration = (
+    Leaf | GlobalIdLeaf | Embedded | One | Many | Connected | Derived | Lookup | NodeLookup | Bound
+)
 
 
 @strawberry.schema_directive(locations=[Location.FIELD_DEFINITION], name="guarded")
