@@ -267,7 +267,8 @@ class Compiler:
         computed = self.table_row(computed_type)
         columns = self.object_columns(computed_type, computed, rows, selected.selection_sets)
         source = declaration.rows(row, given).subquery(computed.name)
-        return self.json_of(select(*columns).select_from(source))
+        statement = select(*columns).select_from(source)
+        return self.json_list_of(statement) if declaration.plural else self.json_of(statement)
 
     def _related(
         self,

@@ -124,11 +124,14 @@ class Derived:
     """An object computed from a row and the field's arguments: the one row of a subselect.
 
     `rows` makes the subselect, with the columns of the type's source table. `arguments` gives each
-    argument's SQL type and what it is when it is left out.
+    argument's SQL type and what it is when it is left out. `plural`: a list of all its rows.
     """
 
     rows: Computation
-    arguments: Mapping[str, tuple[TypeEngine[Any], Callable[[], ColumnElement[Any]]]]
+    arguments: Mapping[str, tuple[TypeEngine[Any], Callable[[], ColumnElement[Any]]]] = field(
+        default_factory=dict
+    )
+    plural: bool = False
     guard: str | None = None
 
 

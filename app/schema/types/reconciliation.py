@@ -1,19 +1,36 @@
 """Reconciliation runs and what they found."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import strawberry
-from sqlalchemy import and_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    and_,
+    column,
+    func,
+    select,
+)
 from strawberry import UNSET
 
 from app.models import customers, drift_findings, ledger_entries, reconciliation_runs, users
 from app.schema.types.customer import Customer
 from app.schema.types.declaration import (
     Connected,
+    Derived,
     Kind,
     One,
     Owner,
+    Row,
     Source,
     declare,
     leaf,
@@ -25,10 +42,44 @@ from app.schema.types.filters import DriftFilter
 from app.schema.types.ledger import LedgerEntry
 from app.schema.types.node import Connection, Node
 from app.schema.types.people import User
-from app.schema.types.scalars import Currency, Cursor
+from app.schema.types.scalars import Currency, Cursor, Json
 
 _RUNS = reconciliation_runs.c
 _FINDINGS = drift_findings.c
+
+
+# No such table exists: the rows are the elements of a run's `failures`.
+_FAILURES = Table(
+    "failures",
+    MetaData(),
+    Column("subject", Uuid),
+    Column("message", Text),
+    Column("at", DateTime(timezone=True)),
+)
+
+
+def _failures(run: Row, _given: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+    listed = func.jsonb_to_recordset(run[_RUNS.failures]).table_valued(
+        column("subject", Uuid), column("message", Text), column("at", DateTime(timezone=True))
+    )
+    rows = listed.render_derived(name="failure", with_types=True)
+    return select(rows.c.subject, rows.c.message, rows.c.at)
+
+
+@strawberry.type(description="Why a part of a run failed.")
+@planned_type(Source(table=_FAILURES, owner=Owner.NOBODY))
+class JobFailure:
+    """An element of a run's `failures`."""
+
+    subject: Node | None = declare(
+        One(
+            link=lambda failure, customer: customer[customers.c.id] == failure[_FAILURES.c.subject],
+            concrete="Customer",
+        ),
+        description="The customer it was about, if it was about one.",
+    )
+    message: str = leaf(_FAILURES.c.message)
+    at: datetime = leaf(_FAILURES.c.at, Kind.INSTANT)
 
 
 @strawberry.type(description="Stored figures compared with the sub-ledger, once.")
@@ -50,6 +101,7 @@ class ReconciliationRun(Node):
     customers_total: int = leaf(_RUNS.customers_total, Kind.NUMBER)
     customers_checked: int = leaf(_RUNS.customers_checked, Kind.NUMBER)
     discrepancies: int = leaf(_RUNS.discrepancies, Kind.NUMBER)
+    failures: list[JobFailure] = declare(Derived(rows=_failures, plural=True))
 
     @planned(Connected(link=lambda run, finding: finding[_FINDINGS.run_id] == run[_RUNS.id]))
     def findings(
@@ -89,8 +141,10 @@ class DriftFinding(Node):
     computed_pending: Decimal = leaf(_FINDINGS.computed_pending, Kind.MONEY)
     stored_advance: Decimal = leaf(_FINDINGS.stored_advance, Kind.MONEY)
     computed_advance: Decimal = leaf(_FINDINGS.computed_advance, Kind.MONEY)
-    figures: list[str] = leaf(
-        _FINDINGS.figures, Kind.LIST, description="Which stored figures are wrong."
+    figures: Json = leaf(
+        _FINDINGS.figures,
+        Kind.JSON,
+        description="Which stored figures are wrong: name, stored and computed, all text.",
     )
     first_divergent_entry: LedgerEntry | None = declare(
         One(
