@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins that browsers may call from, separated by commas. None by default."""
 
+    metrics_public: bool = False
+    """Whether `/metrics` answers more than this machine."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is written."""
 

@@ -1,0 +1,45 @@
+"""What is sent back."""
+
+from dataclasses import dataclass
+
+import orjson
+from starlette.types import Send
+
+from app.http.media_types import LEGACY
+from app.http.refusals import Refused
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+# Answers are somebody's data: nothing between here and them may keep a copy or show it in a frame.
+PRIVATE: Headers = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A status, a finished body and the headers that are its own."""
+
+    status: int
+    body: bytes
+    headers: Headers = ()
+
+
+def answer_of(refused: Refused, media_type: bytes) -> HttpAnswer:
+    """The answer to a refused request."""
+    fault = refused.fault
+    status = fault.legacy_status if media_type == LEGACY else fault.status
+    return HttpAnswer(status, orjson.dumps({"errors": refused.errors}), refused.headers)
+
+
+async def send_json(send: Send, answer: HttpAnswer, media_type: bytes = LEGACY) -> None:
+    """Send a JSON answer that no cache keeps."""
+    headers = [
+        (b"content-type", media_type + b"; charset=utf-8"),
+        (b"content-length", b"%d" % len(answer.body)),
+        *PRIVATE,
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

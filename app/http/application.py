@@ -1,0 +1,72 @@
+"""The routes and what lies around them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+
+from app.http import request_ids
+from app.http.edge import Edge
+from app.http.endpoint import GraphqlEndpoint
+from app.http.health import Health
+from app.http.ide import Ide, is_navigation
+from app.http.metrics import Metrics
+
+GRAPHQL = "/graphql"
+
+_CORS_HEADERS = ("authorization", "content-type", request_ids.HEADER.decode())
+_PREFLIGHT_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """What answers where."""
+
+    graphql: GraphqlEndpoint
+    ide: Ide
+    health: Health
+    metrics: Metrics
+
+
+def build(
+    endpoints: Endpoints, *, cors_origins: Sequence[str], lifespan: Lifespan[Starlette]
+) -> Starlette:
+    """The application. Without `cors_origins` no answer has a CORS header."""
+    routes = [
+        Route(GRAPHQL, _IdeOrGraphql(endpoints), methods=None),
+        Route("/", endpoints.ide.page),
+        Route("/ide/{name}", endpoints.ide.file),
+        Route("/healthz", endpoints.health.alive),
+        Route("/readyz", endpoints.health.ready),
+        Route("/metrics", endpoints.metrics.page),
+    ]
+    middleware = [Middleware(Edge, routes=frozenset(route.path for route in routes))]
+    if cors_origins:
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=list(cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=list(_CORS_HEADERS),
+            expose_headers=[request_ids.HEADER.decode()],
+            max_age=_PREFLIGHT_SECONDS,
+        )
+        middleware.append(cors)
+    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+
+
+class _IdeOrGraphql:
+    """One address for programs and for people who open it in a browser."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._graphql = endpoints.graphql
+        self._ide: ASGIApp = endpoints.ide.send_page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "GET" and is_navigation(scope):
+            await self._ide(scope, receive, send)
+        else:
+            await self._graphql(scope, receive, send)

@@ -1,0 +1,104 @@
+"""The IDE page: GraphiQL from the package's own files. Nothing is loaded from another host.
+
+The page and its files are read once and served from memory. Files are named by their content, so
+browsers may keep them for good; the page itself is asked for anew each time.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from app.http.media_types import prefers_html
+
+_STATIC = files("app.http") / "static" / "graphiql"
+_TYPES = {"js": "text/javascript", "css": "text/css"}
+
+# In the order the page needs them. GraphiQL and CodeMirror style elements in place.
+_SCRIPTS = ("react.production.min.js", "react-dom.production.min.js", "graphiql.min.js", "ide.js")
+_STYLES = ("graphiql.min.css", "ide.css")
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "connect-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self' data:",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Customer Flow</title>
+<link rel="icon" href="data:,">
+{styles}
+</head>
+<body>
+<div id="ide"></div>
+{scripts}
+</body>
+</html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    media_type: str
+    content: bytes
+
+
+class Ide:
+    """The page and its files."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, _File] = {}
+        styles = [f'<link rel="stylesheet" href="{self._add(name)}">' for name in _STYLES]
+        scripts = [f'<script defer src="{self._add(name)}"></script>' for name in _SCRIPTS]
+        self._page = _PAGE.format(styles="\n".join(styles), scripts="\n".join(scripts)).encode()
+
+    async def page(self, _request: Request) -> Response:
+        """The page."""
+        headers = {
+            "content-security-policy": CONTENT_SECURITY_POLICY,
+            "cache-control": "no-cache",
+            "vary": "Accept",
+        }
+        return Response(self._page, 200, headers, media_type="text/html")
+
+    async def send_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The page, at an address that programs use too."""
+        response = await self.page(Request(scope))
+        await response(scope, receive, send)
+
+    async def file(self, request: Request) -> Response:
+        """One of its files."""
+        found = self._files.get(request.path_params["name"])
+        if found is None:
+            return PlainTextResponse("Not Found", 404)
+        headers = {"cache-control": "public, max-age=31536000, immutable"}
+        return Response(found.content, 200, headers, media_type=found.media_type)
+
+    def _add(self, name: str) -> str:
+        """Keep a file under a name that its content decides; returns where it is served."""
+        content = (_STATIC / name).read_bytes()
+        stem, _, suffix = name.rpartition(".")
+        served = f"{stem}.{sha256(content).hexdigest()[:16]}.{suffix}"
+        self._files[served] = _File(_TYPES[suffix], content)
+        return f"/ide/{served}"
+
+
+def is_navigation(scope: Scope) -> bool:
+    """Whether a browser opens this address as a page."""
+    accept = next((value for name, value in scope["headers"] if name == b"accept"), None)
+    return prefers_html(accept)

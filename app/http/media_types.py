@@ -1,0 +1,73 @@
+"""Which media types a request brings and accepts."""
+
+from functools import lru_cache
+
+LEGACY = b"application/json"
+MODERN = b"application/graphql-response+json"
+HTML = b"text/html"
+
+_REMEMBERED = 512
+_UTF_8 = {"utf-8", "utf8"}
+
+
+@lru_cache(_REMEMBERED)
+def is_json(content_type: bytes | None) -> bool:
+    """Whether a body of this content type is JSON in UTF-8."""
+    if content_type is None:
+        return False
+    media_type, parameters = _parsed(content_type.decode("latin-1"))
+    charset = parameters.get("charset", "utf-8").strip('"').lower()
+    return media_type == LEGACY.decode() and charset in _UTF_8
+
+
+@lru_cache(_REMEMBERED)
+def accepted(accept: bytes | None) -> bytes | None:
+    """The media type to answer with, without parameters; None when there is none in common.
+
+    A client that does not care (no header, `*/*`, `application/*`) gets `application/json`.
+    """
+    if accept is None:
+        return LEGACY
+    weights = _weights(accept)
+    anything = max(weights.get("application/*", 0.0), weights.get("*/*", 0.0))
+    legacy = weights.get(LEGACY.decode(), anything)
+    modern = weights.get(MODERN.decode(), 0.0)
+    if max(legacy, modern) <= 0:
+        return None
+    return MODERN if modern >= legacy else LEGACY
+
+
+@lru_cache(_REMEMBERED)
+def prefers_html(accept: bytes | None) -> bool:
+    """Whether this is a browser that navigates here: it names HTML, programs do not."""
+    if accept is None:
+        return False
+    weights = _weights(accept)
+    html = weights.get(HTML.decode(), 0.0)
+    return html > 0 and html >= max(
+        weights.get(LEGACY.decode(), 0.0), weights.get(MODERN.decode(), 0.0)
+    )
+
+
+def _weights(accept: bytes) -> dict[str, float]:
+    """The quality of each media range that is named; the order of equal ones means nothing."""
+    weights: dict[str, float] = {}
+    for part in accept.decode("latin-1").split(","):
+        media_range, parameters = _parsed(part)
+        charset = parameters.get("charset", "utf-8").strip('"').lower()
+        if media_range and charset in _UTF_8:
+            weights[media_range] = max(weights.get(media_range, 0.0), _quality(parameters))
+    return weights
+
+
+def _quality(parameters: dict[str, str]) -> float:
+    try:
+        return min(1.0, max(0.0, float(parameters.get("q", "1"))))
+    except ValueError:
+        return 0.0
+
+
+def _parsed(value: str) -> tuple[str, dict[str, str]]:
+    media_type, *rest = (part.strip() for part in value.split(";"))
+    pairs = (part.partition("=") for part in rest)
+    return media_type.lower(), {name.strip().lower(): text.strip() for name, _, text in pairs}

@@ -1,0 +1,35 @@
+"""`/metrics`, for Prometheus.
+
+Metrics name no person and no customer, but tell outsiders how a business is doing: only a scraper
+on this machine gets them, unless METRICS_PUBLIC says that whatever can reach the port may. With
+several server processes each scrape is answered by one of them, for itself.
+"""
+
+from ipaddress import ip_address
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from app.http.answers import PRIVATE
+from app.infra.metrics import CONTENT_TYPE_LATEST, rendered
+
+
+class Metrics:
+    """The endpoint. `is_public`: not only for this machine."""
+
+    def __init__(self, *, is_public: bool) -> None:
+        self._is_public = is_public
+
+    async def page(self, request: Request) -> Response:
+        """The metrics; to anybody else the page does not exist."""
+        if not self._is_public and not _is_here(request):
+            return PlainTextResponse("Not Found", 404)
+        headers = {name.decode(): value.decode() for name, value in PRIVATE}
+        return Response(rendered(), 200, {**headers, "content-type": CONTENT_TYPE_LATEST})
+
+
+def _is_here(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

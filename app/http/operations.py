@@ -1,0 +1,112 @@
+"""From the parameters of a request to the body of its answer."""
+
+from typing import Any
+
+import orjson
+from graphql import GraphQLError, GraphQLSchema
+from graphql.execution.values import VariableValues, get_variable_values
+
+from app.http import statuses
+from app.http.authenticate import Caller
+from app.http.exchange import Exchange
+from app.http.executor import execute, extensions_of
+from app.http.parameters import Parameters
+from app.http.refusals import Refused, refusal, told_of_graphql, unauthenticated
+from app.planner.documents import Document, Documents, InvalidDocument, Operation
+from app.resolvers.context import Context, Program
+from app.resolvers.reading import Reader
+
+PUBLIC_FIELDS = frozenset({"login", "refreshToken", "__typename"})
+"""The only mutations for those who are not signed in."""
+
+MAX_VARIABLE_ERRORS = 20
+
+_NO_VARIABLES = VariableValues({}, {})
+_POST_ONLY = ((b"allow", b"POST"),)
+
+
+class Operations:
+    """Answers operations of one schema."""
+
+    def __init__(self, schema: GraphQLSchema, documents: Documents, program: Program) -> None:
+        self._schema = schema
+        self._documents = documents
+        self._program = program
+
+    def find(self, parameters: Parameters, caller: Caller) -> tuple[Document, Operation]:
+        """The operation asked for. Raises Refused, InvalidDocument or GraphQLError.
+
+        Whoever is not signed in learns nothing here but that they have to: not whether the document
+        parses, not which of its names exist.
+        """
+        if caller.actor is None and not _may_be_public(parameters.query):
+            raise unauthenticated()
+        try:
+            document = self._documents.get(parameters.query)
+            operation = document.operation(parameters.operation_name)
+        except (InvalidDocument, GraphQLError):
+            if caller.actor is None:
+                raise unauthenticated() from None
+            raise
+        if caller.actor is None and not is_public(operation):
+            raise unauthenticated()
+        return document, operation
+
+    async def answer(
+        self,
+        document: Document,
+        operation: Operation,
+        parameters: Parameters,
+        caller: Caller,
+        exchange: Exchange,
+        address: str | None,
+    ) -> bytes:
+        """The body of the response. Raises what `refusal_of` explains."""
+        context = Context(
+            program=self._program,
+            request_id=exchange.request_id,
+            address=address,
+            document=document,
+            operation=operation,
+            variables=self._coerced(operation, parameters.variables),
+            actor=caller.actor,
+            actor_now=caller.actor_now,
+        )
+        if not operation.is_planned:
+            return await execute(self._schema, context)
+        answer = await Reader(context).operation()
+        if not answer.withheld and not answer.masked:
+            return b'{"data":%b}' % answer.json.encode()
+        extensions = orjson.dumps(extensions_of(answer.withheld, answer.masked))
+        return b'{"data":%b,"extensions":%b}' % (answer.json.encode(), extensions)
+
+    def _coerced(self, operation: Operation, variables: dict[str, Any]) -> VariableValues:
+        definitions = operation.node.variable_definitions
+        if not definitions:
+            return _NO_VARIABLES
+        coerced = get_variable_values(
+            self._schema,
+            definitions,
+            variables,
+            max_errors=MAX_VARIABLE_ERRORS,
+            hide_suggestions=True,
+        )
+        if isinstance(coerced, list):
+            raise Refused(statuses.INVALID, [told_of_graphql(each) for each in coerced])
+        return coerced
+
+
+def is_public(operation: Operation) -> bool:
+    """Whether anybody may run it."""
+    return operation.kind == "mutation" and operation.root_fields <= PUBLIC_FIELDS
+
+
+def refuse_change_by_get(operation: Operation) -> None:
+    """GET asks and never changes anything. Raises Refused (405)."""
+    if operation.kind != "query":
+        raise refusal(statuses.METHOD_NOT_ALLOWED, "Send a mutation with POST.", headers=_POST_ONLY)
+
+
+def _may_be_public(query: str) -> bool:
+    """Spares parsing what strangers send: a document that names no public field has none."""
+    return "login" in query or "refreshToken" in query

@@ -1,0 +1,125 @@
+"""Requests that are refused: what is raised, what the client is told, what is only logged."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import asyncpg
+import structlog
+from graphql import GraphQLError
+
+from app.domain.errors import DomainError
+from app.http import statuses
+from app.http.statuses import Fault
+from app.planner.documents import InvalidDocument
+from app.services.auth.identity import IssuerUnavailable, TokenRefused
+
+RETRY_AFTER_SECONDS = b"2"
+
+OUTAGES = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # the end of a connection that the driver has not noticed yet
+)
+"""What it looks like when PostgreSQL cannot be reached or went away."""
+
+log = structlog.get_logger(__name__)
+
+
+class Refused(Exception):
+    """A request that is not answered: `errors` and no `data`."""
+
+    def __init__(
+        self,
+        fault: Fault,
+        errors: Iterable[Mapping[str, Any]],
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+        self.errors = list(errors)
+        self.headers = headers
+
+
+def refusal(
+    fault: Fault, message: str, *path: str | int, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> Refused:
+    """A refusal for one reason. `path` names the part of the request that is wrong."""
+    return Refused(fault, [typed(fault.code, message, path)], headers)
+
+
+def unauthenticated() -> Refused:
+    """Always the same words, whatever was asked and whatever was wrong with the token."""
+    return refusal(
+        statuses.UNAUTHENTICATED, "Sign in.", headers=((b"www-authenticate", b"Bearer"),)
+    )
+
+
+def refusal_of(error: Exception, request_id: str) -> Refused:
+    """What the client is told of any exception; one that nobody foresaw is logged and masked."""
+    for expected, refused in _EXPECTED:
+        if isinstance(error, expected):
+            return refused(error)
+    log.error("internal error", exc_info=error)
+    return Refused(statuses.INTERNAL, [masked(request_id)])
+
+
+def unavailable() -> Refused:
+    """Something this program needs is away."""
+    return refusal(
+        statuses.UNAVAILABLE,
+        "Not available at this moment: try again shortly.",
+        headers=((b"retry-after", RETRY_AFTER_SECONDS),),
+    )
+
+
+def masked(request_id: str) -> dict[str, Any]:
+    """All that a client learns of a fault of ours: under which id it is logged."""
+    return typed(statuses.INTERNAL.code, "Internal error", details={"requestId": request_id})
+
+
+def told_of(error: DomainError) -> dict[str, Any]:
+    """A refusal that the caller can act on."""
+    return typed(error.code, error.message, error.path, error.details)
+
+
+def told_of_graphql(error: GraphQLError) -> dict[str, Any]:
+    """An error that graphql-core found in the document or the variables."""
+    return {**error.formatted, "extensions": {"code": statuses.INVALID.code}}
+
+
+def typed(
+    code: str,
+    message: str,
+    path: Iterable[str | int] = (),
+    details: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """One entry of `errors`."""
+    made: dict[str, Any] = {"message": message}
+    if path:
+        made["path"] = list(path)
+    made["extensions"] = {"code": code, **(details or {})}
+    return made
+
+
+def _away(error: Exception) -> Refused:
+    log.error("a server this one needs does not answer", reason=type(error).__name__)
+    return unavailable()
+
+
+_Kind = type[Exception] | tuple[type[Exception], ...]
+_EXPECTED: tuple[tuple[_Kind, Callable[[Any], Refused]], ...] = (
+    (Refused, lambda error: error),
+    (DomainError, lambda error: Refused(statuses.fault_of(error.code), [told_of(error)])),
+    (InvalidDocument, lambda error: _invalid(error.errors)),
+    (GraphQLError, lambda error: _invalid([error])),
+    (TokenRefused, lambda _error: unauthenticated()),
+    ((IssuerUnavailable, *OUTAGES), _away),
+)
+
+
+def _invalid(errors: Iterable[GraphQLError]) -> Refused:
+    return Refused(statuses.INVALID, [told_of_graphql(each) for each in errors])
