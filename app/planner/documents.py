@@ -73,6 +73,9 @@ class Documents:
         self._catalogue = catalogue
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, text: str) -> Document:
         """The parsed and validated document; InvalidDocument with every reason (up to a bound)."""
         document = self._kept.get(text)

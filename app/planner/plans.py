@@ -88,6 +88,11 @@ class Plans:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._kept: OrderedDict[Hashable, Plan] = OrderedDict()
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def plan(
         self,
@@ -113,6 +118,7 @@ class Plans:
         )
         plan = self._kept.get(key)
         if plan is None:
+            self.misses += 1
             plan = self._compile(
                 document, type_name, selection_sets, variables, grant, only_value=only_value
             )
@@ -120,6 +126,7 @@ class Plans:
             if len(self._kept) > MAX_PLANS:
                 self._kept.popitem(last=False)
         else:
+            self.hits += 1
             self._kept.move_to_end(key)
         return plan
 
