@@ -1,7 +1,8 @@
 """Planned root fields, for operations that also have a root field which is not planned."""
 
+import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -21,10 +22,17 @@ def planned_root(declaration: Declaration) -> Callable[[F], Any]:
     """
 
     def declare(signature: F) -> Any:
-        @wraps(signature)
         async def answer(_root: object, info: Info[Context, None], **_arguments: object) -> Any:
             return await Reader(info.context).field(info)
 
+        update_wrapper(answer, signature)
+        # Strawberry hands over what the signature names, and `info` only if it is among that.
+        declared = inspect.signature(signature)
+        _self, *arguments = declared.parameters.values()
+        info = inspect.Parameter(
+            "info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Info[Context, None]
+        )
+        answer.__signature__ = declared.replace(parameters=[_self, info, *arguments])  # type: ignore[attr-defined] # PEP 362
         answer.__annotations__ = {**signature.__annotations__, "info": Info[Context, None]}
         return strawberry.field(
             resolver=cast("F", answer),
