@@ -1,0 +1,49 @@
+"""Texts that are stored are printable and bounded; the rest is refused, never repaired."""
+
+import pytest
+
+from app.domain import customer_fields, text
+from app.domain.errors import Invalid
+
+
+@pytest.mark.parametrize("bad", ["a\0b", "a\x1bb", "a\x7fb", "a\nb", "a\ud800b", "a\u2028b"])
+def test_a_line_holds_no_control_characters(bad: str) -> None:
+    with pytest.raises(Invalid):
+        text.required(bad, "name")
+
+
+def test_a_paragraph_may_have_line_breaks_and_tabs_only() -> None:
+    assert text.paragraph("a\n\tb") == "a\n\tb"
+    with pytest.raises(Invalid):
+        text.paragraph("a\x0bb")
+
+
+def test_a_megabyte_is_refused_for_its_length() -> None:
+    with pytest.raises(Invalid, match="longer than 200"):
+        text.optional("\0" * 1_000_000, "description")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0"])
+def test_blank_is_nothing(blank: str) -> None:
+    assert text.optional(blank) is None
+    with pytest.raises(Invalid):
+        text.required(blank)
+
+
+@pytest.mark.parametrize("bad", ["", " a", "a ", "a\tb", "x" * 41, "a\u200eb"])
+def test_a_code_is_printable_and_bounded(bad: str) -> None:
+    with pytest.raises(Invalid):
+        customer_fields.code(bad, "code")
+
+
+@pytest.mark.parametrize("bad", ["a", "a@", "@b.c", "a@b", "a b@c.d", "a@b..c", "a@b.c,d@e.f"])
+def test_no_email_address(bad: str) -> None:
+    with pytest.raises(Invalid):
+        customer_fields.email(bad, "email")
+
+
+@pytest.mark.parametrize(
+    "good", ["a@b.c", "Erika.Mustermann+x@mail.example.com", "ü@bücher.example"]
+)
+def test_an_email_address(good: str) -> None:
+    assert customer_fields.email(good) == good
