@@ -152,6 +152,7 @@ def seed() -> None:
 
 
 async def _seed(settings: "Settings") -> bool:
+    from app.infra.clock import Clock
     from app.infra.database import Database
     from app.infra.embedded import connected
     from app.services import demo
@@ -160,7 +161,7 @@ async def _seed(settings: "Settings") -> bool:
         database = Database(known.database_url or "", read_url=known.database_read_url)
         await database.open()
         try:
-            return await demo.seed(database)
+            return await demo.seed(database, Clock(settings.company_time_zone))
         finally:
             await database.close()
 

@@ -15,6 +15,7 @@ import time
 
 from sqlalchemy import select
 
+from app.infra.clock import Clock
 from app.infra.database import Database, Statement
 from app.infra.embedded import EmbeddedServerError, embedded_servers, with_addresses
 from app.infra.migrate import upgrade
@@ -118,7 +119,7 @@ class _Supervisor:
         database = Database(url, read_url=settings.database_read_url, pool_size=2)
         await database.open()
         try:
-            if await seed(database):
+            if await seed(database, Clock(settings.company_time_zone)):
                 self._terminal.say("Loaded demo data into the empty database")
             async with database.transaction() as transaction:
                 found = await transaction.fetch(DEMO_USERS)

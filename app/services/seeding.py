@@ -56,6 +56,12 @@ async def seed_manager(tx: Transaction, team_id: UUID, manager_id: UUID) -> None
 
 async def seed_user(tx: Transaction, user: SeededUser, passwords: Passwords) -> UUID:
     """A user, with whatever password they are given."""
+    password_hash = None if user.password is None else await passwords.hash(user.password)
+    return await seed_hashed_user(tx, user, password_hash)
+
+
+async def seed_hashed_user(tx: Transaction, user: SeededUser, password_hash: str | None) -> UUID:
+    """A user whose password was hashed before: hashing takes its time on purpose."""
     user_id: UUID = await tx.fetchval(
         INSERT_USER,
         email=user.email,
@@ -64,6 +70,6 @@ async def seed_user(tx: Transaction, user: SeededUser, passwords: Passwords) -> 
         team_id=user.team_id,
         customer_id=user.customer_id,
         is_active=user.is_active,
-        password_hash=None if user.password is None else await passwords.hash(user.password),
+        password_hash=password_hash,
     )
     return user_id
