@@ -1,10 +1,9 @@
-"""The routes and what lies around them."""
+"""What answers where, and what lies around it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
@@ -24,7 +23,7 @@ _PREFLIGHT_SECONDS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """What answers where."""
+    """What answers."""
 
     graphql: GraphqlEndpoint
     ide: Ide
@@ -34,39 +33,44 @@ class Endpoints:
 
 def build(
     endpoints: Endpoints, *, cors_origins: Sequence[str], lifespan: Lifespan[Starlette]
-) -> Starlette:
+) -> ASGIApp:
     """The application. Without `cors_origins` no answer has a CORS header."""
     routes = [
-        Route(GRAPHQL, _IdeOrGraphql(endpoints), methods=None),
         Route("/", endpoints.ide.page),
         Route("/ide/{name}", endpoints.ide.file),
         Route("/healthz", endpoints.health.alive),
         Route("/readyz", endpoints.health.ready),
         Route("/metrics", endpoints.metrics.page),
     ]
-    middleware = [Middleware(Edge, routes=frozenset(route.path for route in routes))]
+    pages = Starlette(routes=routes, lifespan=lifespan)
+    app: ASGIApp = _Dispatch(endpoints, pages)
     if cors_origins:
-        cors = Middleware(
-            CORSMiddleware,
+        app = CORSMiddleware(
+            app,
             allow_origins=list(cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=list(_CORS_HEADERS),
             expose_headers=[request_ids.HEADER.decode()],
             max_age=_PREFLIGHT_SECONDS,
         )
-        middleware.append(cors)
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    return Edge(app, routes=frozenset([GRAPHQL, *(route.path for route in routes)]))
 
 
-class _IdeOrGraphql:
-    """One address for programs and for people who open it in a browser."""
+class _Dispatch:
+    """GraphQL before all the rest: Starlette's layers cost a request more than ours do.
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    The address of GraphQL is also one for people, who get the IDE there.
+    """
+
+    def __init__(self, endpoints: Endpoints, pages: ASGIApp) -> None:
         self._graphql = endpoints.graphql
         self._ide: ASGIApp = endpoints.ide.send_page
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "GET" and is_navigation(scope):
+        if scope["type"] != "http" or scope["path"] != GRAPHQL:
+            await self._pages(scope, receive, send)
+        elif scope["method"] == "GET" and is_navigation(scope):
             await self._ide(scope, receive, send)
         else:
             await self._graphql(scope, receive, send)

@@ -1,17 +1,15 @@
 """From the parameters of a request to the body of its answer."""
 
-from typing import Any
-
 import orjson
 from graphql import GraphQLError, GraphQLSchema
-from graphql.execution.values import VariableValues, get_variable_values
 
 from app.http import statuses
 from app.http.authenticate import Caller
 from app.http.exchange import Exchange
 from app.http.executor import execute, extensions_of
 from app.http.parameters import Parameters
-from app.http.refusals import Refused, refusal, told_of_graphql, unauthenticated
+from app.http.refusals import refusal, unauthenticated
+from app.http.variables import Variables
 from app.planner.documents import Document, Documents, InvalidDocument, Operation
 from app.resolvers.context import Context, Program
 from app.resolvers.reading import Reader
@@ -19,9 +17,6 @@ from app.resolvers.reading import Reader
 PUBLIC_FIELDS = frozenset({"login", "refreshToken", "__typename"})
 """The only mutations for those who are not signed in."""
 
-MAX_VARIABLE_ERRORS = 20
-
-_NO_VARIABLES = VariableValues({}, {})
 _POST_ONLY = ((b"allow", b"POST"),)
 
 
@@ -32,6 +27,7 @@ class Operations:
         self._schema = schema
         self._documents = documents
         self._program = program
+        self._variables = Variables(schema)
 
     def find(self, parameters: Parameters, caller: Caller) -> tuple[Document, Operation]:
         """The operation asked for. Raises Refused, InvalidDocument or GraphQLError.
@@ -68,7 +64,7 @@ class Operations:
             address=address,
             document=document,
             operation=operation,
-            variables=self._coerced(operation, parameters.variables),
+            variables=self._variables.coerced(operation, parameters.variables),
             actor=caller.actor,
             actor_now=caller.actor_now,
         )
@@ -79,21 +75,6 @@ class Operations:
             return b'{"data":%b}' % answer.json.encode()
         extensions = orjson.dumps(extensions_of(answer.withheld, answer.masked))
         return b'{"data":%b,"extensions":%b}' % (answer.json.encode(), extensions)
-
-    def _coerced(self, operation: Operation, variables: dict[str, Any]) -> VariableValues:
-        definitions = operation.node.variable_definitions
-        if not definitions:
-            return _NO_VARIABLES
-        coerced = get_variable_values(
-            self._schema,
-            definitions,
-            variables,
-            max_errors=MAX_VARIABLE_ERRORS,
-            hide_suggestions=True,
-        )
-        if isinstance(coerced, list):
-            raise Refused(statuses.INVALID, [told_of_graphql(each) for each in coerced])
-        return coerced
 
 
 def is_public(operation: Operation) -> bool:
