@@ -8,12 +8,13 @@ import pytest
 
 from app.domain.errors import DomainError, ErrorCode
 from app.domain.periods import PeriodType
-from app.infra.database import Database
+from app.infra.database import Database, Transaction
 from app.policies.actor import Actor
 from app.policies.roles import Role
 from app.services.periods import CreateFiscalYear, create_fiscal_year
 from tests.factories import actor_for
 from tests.invariants import snapshot
+from tests.waiting import until_waiting
 
 Owner = asyncpg.Connection
 
@@ -62,6 +63,25 @@ async def test_a_quarter_does_not_lie_across_the_border_of_a_year(
         await opened(database, actor, date(2031, 2, 1), PeriodType.YEARLY)
     assert refusal.value.code is ErrorCode.PERIOD_OVERLAP
     assert await snapshot(owner) == before
+
+
+async def test_two_years_that_would_lie_across_each_other_wait_for_one_another(
+    database: Database, owner: Owner
+) -> None:
+    actor = await actor_for(database)
+    second: list[asyncio.Task[int]] = []
+
+    async def first(tx: Transaction) -> None:
+        quarters = CreateFiscalYear(starts_on=date(2071, 1, 1), types=(PeriodType.QUARTERLY,))
+        await create_fiscal_year(tx, actor, quarters)
+        year = opened(database, actor, date(2071, 2, 1), PeriodType.YEARLY)
+        second.append(asyncio.create_task(year))
+        await until_waiting(owner, *second)
+
+    await database.run(first)
+    with pytest.raises(DomainError) as refusal:
+        await second[0]
+    assert refusal.value.code is ErrorCode.PERIOD_OVERLAP
 
 
 async def test_of_two_at_once_one_opens_the_year(database: Database) -> None:

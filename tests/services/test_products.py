@@ -78,6 +78,28 @@ async def test_a_product_cannot_change_its_currency_while_it_is_sold(
     assert (refusal.value.code, refusal.value.path) == (ErrorCode.INVALID_STATE, ("currency",))
 
 
+async def test_a_product_is_not_sold_at_the_currency_it_is_losing(
+    database: Database, owner: Owner
+) -> None:
+    books = await open_books(database)
+    customer = await make_customer(database)
+    product = replace(BOLT, sku="SCREW")
+    await database.run(lambda tx: save_product(tx, books.actor, product))
+    line = LineItem(sku="SCREW", quantity=Decimal(8), unit_price=Decimal("0.125"))
+    invoice = PostInvoice(customer_id=customer, transaction_date=DAY, line_items=(line,))
+    sale: list[asyncio.Task[Any]] = []
+
+    async def changing(tx: Transaction) -> None:
+        await save_product(tx, books.actor, replace(product, currency="EUR"))
+        sale.append(asyncio.create_task(books.post(invoice)))
+        await until_waiting(owner, *sale)
+
+    await database.run(changing)
+    with pytest.raises(DomainError) as refusal:
+        await sale[0]
+    assert refusal.value.code is ErrorCode.CURRENCY_MISMATCH
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [

@@ -164,3 +164,11 @@ async def test_an_allocation_of_a_hidden_customer_names_the_credit(
     with pytest.raises(DomainError) as refusal:
         await books.post(command)
     assert (refusal.value.code, refusal.value.path) == (ErrorCode.NOT_FOUND, ("credit",))
+
+
+async def test_nobody_waits_for_a_customer_out_of_sight(
+    books: Books, sales: Sales, owner: Owner
+) -> None:
+    async with owner.transaction():
+        await owner.execute("SELECT FROM accounts WHERE customer_id = $1 FOR UPDATE", sales.nobodys)
+        assert (await refused(books, sales.rep, sales.nobodys)).code is ErrorCode.NOT_FOUND
