@@ -77,9 +77,9 @@ class Compiler:
         self._fields = 0
 
     def alias(self, prefix: str) -> str:
-        """A name that nothing else in the statement has."""
+        """A name that nothing else in the statement has: no response key has a dollar sign."""
         self._aliases += 1
-        return f"{prefix}{self._aliases}"
+        return f"{prefix}${self._aliases}"
 
     def table_row(self, planned_type: PlannedType) -> TableRow:
         """A fresh row of the type's table."""
