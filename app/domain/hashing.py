@@ -11,7 +11,7 @@ microseconds since
 """
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -67,7 +67,7 @@ def canonical(fields: FinancialFields) -> bytes:
     parts = [_encode(value) for value in plain]
     parts.append(_encode(len(lines)))
     for line in lines:
-        parts.extend(_encode(value) for value in astuple(line))
+        parts.extend(_encode(getattr(line, name)) for name in LineFigures.__slots__)
     return b"".join(parts)
 
 
