@@ -50,6 +50,8 @@ async def carry_out(
         extra = {"user_errors": "[]", "client_mutation_id": mutation_id, **keys}
         answer = await run(plan, tx.connection, context, actor, extra)
         if dry_run:
+            # What would be refused at commit is refused here: nothing is left unchecked.
+            await tx.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             raise Rollback(answer)
         return answer
 
