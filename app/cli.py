@@ -166,6 +166,30 @@ async def _seed(settings: "Settings") -> bool:
             await database.close()
 
 
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="The CSV file.")],
+    mapping: Annotated[Path, typer.Option(help="What its columns mean: docs/importing.md.")],
+    user: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="Who posts. Else: a controller.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Try everything, and keep nothing.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write refused rows there: .csv, or .jsonl.")
+    ] = None,
+) -> None:
+    """Bring customers, invoices and settlements in from a CSV file."""
+    settings = _settings()
+    _log(settings)
+    from app import imports
+
+    order = imports.Order(file=file, mapping=mapping, user=user, report=report, is_dry_run=dry_run)
+    with _explained():
+        raise typer.Exit(asyncio.run(imports.run(settings, order)))
+
+
 @app.command()
 def schema(
     write: Annotated[bool, typer.Option("--write", help="Write it to the file.")] = False,

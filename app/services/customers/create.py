@@ -42,7 +42,7 @@ class CreateCustomer:
 async def create_customer(tx: Transaction, actor: Actor, command: CreateCustomer) -> UUID:
     """The new customer's id. Raises Forbidden, Invalid, NotFound (assignedTo), DUPLICATE_CODE."""
     actor.require(COORDINATE)
-    values = _checked(command)
+    values = checked(command)
     values["assigned_to"] = await _assignee(tx, actor, command)
     customer_id: UUID | None = await tx.fetchval(_INSERT, **values)
     if customer_id is None:
@@ -63,7 +63,7 @@ async def create_customer(tx: Transaction, actor: Actor, command: CreateCustomer
     return customer_id
 
 
-def _checked(command: CreateCustomer) -> dict[str, Any]:
+def checked(command: CreateCustomer) -> dict[str, Any]:
     currency = money.currency(command.currency, "currency")
     credit_limit = money.exact(command.credit_limit, currency, "creditLimit")
     if credit_limit < 0:

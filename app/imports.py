@@ -1,0 +1,180 @@
+"""`customer-flow import`: settings, database and terminal around one import."""
+
+import sys
+from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import asyncpg
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from app.domain.errors import DomainError
+from app.infra import migrate
+from app.infra.database import Database
+from app.infra.embedded import connected
+from app.infra.settings import Settings
+from app.services.importing.importer import importer
+from app.services.importing.mapping import ImportMapping
+from app.services.importing.mapping_file import MAX_BYTES, read_mapping
+from app.services.importing.refusals import ImportRefused, Refusal, UnusableFile
+from app.services.importing.report import Write, report_to
+from app.services.importing.run import Summary, import_file
+
+ALL_CAME_IN, SOME_REFUSED, UNUSABLE = 0, 1, 2
+_SHOWN = 10
+_STEPS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What to import, how, as whom; where to write what is refused."""
+
+    file: Path
+    mapping: Path
+    user: str | None
+    report: Path | None
+    is_dry_run: bool
+
+
+async def run(settings: Settings, order: Order) -> int:
+    """The exit code: 0 when every row came in, 1 when some were refused, 2 when none could be."""
+    console = Console(stderr=True, highlight=False)
+    try:
+        mapping = _mapping(order.mapping)
+        with report_to(order.report) as write:
+            watcher = _Terminal(console, order.file, write)
+            async with connected(settings) as known:
+                summary = await _import(known, order, mapping, watcher)
+    except (ImportRefused, DomainError) as error:
+        console.print(Text(f"Cannot import: {error}"), soft_wrap=True)
+        return UNUSABLE
+    _sum_up(summary, watcher, order)
+    return SOME_REFUSED if summary.refused else ALL_CAME_IN
+
+
+async def _import(
+    settings: Settings, order: Order, mapping: ImportMapping, watcher: "_Terminal"
+) -> Summary:
+    database = Database(
+        settings.database_url or "", read_url=settings.database_read_url, pool_size=2
+    )
+    await database.open()
+    try:
+        async with database.transaction() as tx:
+            connection = cast("asyncpg.Connection[asyncpg.Record]", tx.connection)
+            if await migrate.current(connection) != migrate.head():
+                raise ImportRefused("The database is not at this version: run `migrate` first.")
+        actor = await importer(database, mapping, order.user)
+        with watcher.shown():
+            return await import_file(
+                database, actor, mapping, order.file, watcher, is_dry_run=order.is_dry_run
+            )
+    finally:
+        await database.close()
+
+
+def _mapping(path: Path) -> ImportMapping:
+    try:
+        with path.open("rb") as file:
+            return read_mapping(file.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise UnusableFile(f"{path}: {error.strerror}") from error
+
+
+class _Terminal:
+    """Shows how far it is: two bars on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console, file: Path, write: Write) -> None:
+        self._console = console
+        self._write = write
+        self._size = file.stat().st_size if file.is_file() else 0
+        self.first_refusals: list[Refusal] = []
+        self.reasons: Counter[str] = Counter()
+        self._steps: dict[str, int] = {}
+        self._progress = Progress(
+            TextColumn("{task.description:<8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _RowsPerSecond(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def shown(self) -> AbstractContextManager[object]:
+        """While it shows."""
+        return self._progress if self._console.is_terminal else nullcontext()
+
+    def reading(self, bytes_read: int, rows: int) -> None:
+        """Read and judged so far; how many rows there are in all can only be guessed from that."""
+        whole = bytes_read >= self._size
+        expected = rows if whole else rows * self._size // max(bytes_read, 1)
+        self._show("Reading", rows, expected)
+
+    def posting(self, rows: int, of_rows: int) -> None:
+        """Dealt with so far."""
+        self._show("Posting", rows, of_rows)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Write it down; the first few are shown in the end."""
+        self._write(refusal)
+        self.reasons[refusal.reason] += 1
+        if len(self.first_refusals) < _SHOWN:
+            self.first_refusals.append(refusal)
+
+    def _show(self, name: str, done: int, of: int) -> None:
+        if self._console.is_terminal:
+            if name not in self._tasks:
+                self._tasks[name] = self._progress.add_task(name)
+            self._progress.update(self._tasks[name], completed=done, total=of)
+            return
+        step = done * _STEPS // of if of else _STEPS
+        if step != self._steps.get(name):
+            self._steps[name] = step
+            self._console.print(f"{name} {done:,} of {of:,} rows", soft_wrap=True)
+
+
+class _RowsPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} rows/s")
+
+
+def _sum_up(summary: Summary, watcher: _Terminal, order: Order) -> None:
+    counts = summary.counts
+    done = "would come in" if order.is_dry_run else "came in"
+    out = Console(file=sys.stdout, highlight=False)
+    lines = [
+        f"Rows: {summary.rows:,}",
+        f"  refused: {summary.refused:,}",
+        f"  there already: {counts.rows_already_there:,}",
+        f"What {done}:",
+        f"  customers: {counts.customers:,}",
+        f"  invoices: {counts.invoices:,}",
+        f"  settlements: {counts.settlements:,}",
+        f"  fiscal years: {summary.fiscal_years:,}",
+    ]
+    for refusal in watcher.first_refusals:
+        place = f"line {refusal.line}" + (f", {refusal.column}" if refusal.column else "")
+        lines.append(f"  {place}: {refusal.reason}")
+    if summary.refused > len(watcher.first_refusals):
+        lines.append("The reasons, most frequent first:")
+        lines.extend(f"  {count:,} x {reason}" for reason, count in watcher.reasons.most_common(10))
+    if summary.refused and order.report is not None:
+        lines.append(f"All of them are in {order.report}.")
+    for line in lines:
+        out.print(Text(line), soft_wrap=True)

@@ -1,0 +1,242 @@
+"""Bringing in one chunk: customers, invoices and settlements in one transaction, or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from app.domain.errors import DomainError, ErrorCode
+from app.domain.ledger import EntryType
+from app.domain.periods import Calendar
+from app.infra.database import Database, Rollback, Transaction
+from app.policies.actor import Actor
+from app.services.auth.viewers import is_current
+from app.services.customers.create import CreateCustomer, create_customer
+from app.services.importing import present, years
+from app.services.importing.chunks import Batch, Wanted, batch
+from app.services.importing.present import Account, Imported
+from app.services.importing.refusals import ImportRefused, Refusal, RowRefused
+from app.services.importing.rows import Row
+from app.services.ledger.commands import post_entries
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """What came in, and what was there before. In a dry run: what would."""
+
+    customers: int = 0
+    invoices: int = 0
+    settlements: int = 0
+    rows_already_there: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Count the other's too."""
+        for name, count in vars(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What became of a chunk: of every row in it, since one that stayed out is in `refused`."""
+
+    counts: Counts = field(default_factory=Counts)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poster:
+    """How the chunks of one file are brought in. In a dry run, each is rolled back in the end."""
+
+    database: Database
+    actor: Actor
+    digests: tuple[str, str]
+    is_dry_run: bool
+    missing_years: tuple[date, ...] = ()
+
+    async def bring_in(self, rows: Sequence[Row], customers: dict[str, CreateCustomer]) -> Outcome:
+        """Post what is not there yet; `customers` describes those that may have to be made.
+
+        Where the posting engine finds fault with a row after all, the rest is tried again without.
+        """
+        at_fault: list[Refusal] = []
+        left = list(rows)
+        while True:
+            attempt = _Attempt(self, left, customers)
+            try:
+                outcome: Outcome = await self.database.run(attempt.run)
+            except _EntryRefused as refused:
+                at_fault.append(refused.refusal)
+                left = [row for row in left if row.line != refused.refusal.line]
+            else:
+                outcome.refused.extend(at_fault)
+                return outcome
+
+
+class _EntryRefused(Exception):
+    """The posting engine refuses the entry of a row: everything else of the chunk is undone too."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+class _Attempt:
+    """One transaction's work on a chunk."""
+
+    def __init__(
+        self, poster: Poster, rows: Sequence[Row], customers: dict[str, CreateCustomer]
+    ) -> None:
+        self._poster = poster
+        self._rows = rows
+        self._customers = customers
+
+    async def run(self, tx: Transaction) -> Outcome:
+        """The whole work. It may be run again from the start, after a deadlock."""
+        poster, outcome = self._poster, Outcome()
+        await present.one_at_a_time(tx)
+        if not await is_current(tx, poster.actor):
+            raise ImportRefused("What the importing user may do has changed: start again.")
+        if poster.is_dry_run:
+            await years.open_years(tx, poster.actor, poster.missing_years)
+        calendar = await years.calendar(tx)
+        good = [row for row in self._rows if _is_dated_well(row, calendar, outcome)]
+        accounts = await self._accounts(tx, good, outcome)
+        wanted = await self._wanted(tx, good, accounts, outcome)
+        if wanted:
+            await self._post(tx, batch(wanted))
+        outcome.counts.invoices += sum(each.invoice is not None for each in wanted)
+        outcome.counts.settlements += sum(each.settlement is not None for each in wanted)
+        if poster.is_dry_run:
+            raise Rollback(outcome)
+        return outcome
+
+    async def _accounts(
+        self, tx: Transaction, rows: Sequence[Row], outcome: Outcome
+    ) -> dict[str, Account]:
+        """The customers of the rows; those that are missing are made, as far as the rules allow."""
+        first_rows = {row.customer.code: row for row in reversed(rows)}
+        accounts = await present.accounts(tx, first_rows)
+        for code in sorted(first_rows.keys() - accounts.keys()):
+            command = self._customers[code]
+            try:
+                # A refusal comes before anything is written: the transaction can go on.
+                customer_id = await create_customer(tx, self._poster.actor, command)
+            except DomainError as error:
+                refusal = RowRefused.of(error, "")
+                outcome.refused.extend(
+                    refusal.at(row.line) for row in rows if row.customer.code == code
+                )
+            else:
+                outcome.counts.customers += 1
+                accounts[code] = Account(id=customer_id, currency=command.currency)
+        return accounts
+
+    async def _wanted(
+        self,
+        tx: Transaction,
+        rows: Sequence[Row],
+        accounts: dict[str, Account],
+        outcome: Outcome,
+    ) -> list[Wanted]:
+        references = [
+            (accounts[row.customer.code].id, row.invoice.reference)
+            for row in rows
+            if row.invoice is not None and row.customer.code in accounts
+        ]
+        found = await present.imported(tx, references) if references else {}
+        wanted = []
+        for row in rows:
+            account = accounts.get(row.customer.code)
+            if account is None or row.invoice is None:
+                continue
+            key = account.id, row.invoice.reference
+            try:
+                left = _left_to_post(
+                    row,
+                    account,
+                    found.get((key[0], EntryType.INVOICE, key[1])),
+                    found.get((key[0], EntryType.PAYMENT, key[1])),
+                )
+            except RowRefused as refused:
+                outcome.refused.append(refused.at(row.line))
+                continue
+            if left is None:
+                outcome.counts.rows_already_there += 1
+            else:
+                wanted.append(left)
+        return wanted
+
+    async def _post(self, tx: Transaction, entries: Batch) -> None:
+        try:
+            await post_entries(
+                tx,
+                self._poster.actor,
+                entries.commands,
+                idempotency_key=entries.key(*self._poster.digests),
+            )
+        except DomainError as error:
+            if error.path[:1] != ("entries",):
+                raise
+            row = entries.rows[int(error.path[1])]
+            raise _EntryRefused(RowRefused.of(error, "").at(row.line)) from error
+
+
+def _is_dated_well(row: Row, calendar: Calendar, outcome: Outcome) -> bool:
+    """Whether every date of the row can be posted to; if not, the row is refused."""
+    for name, entry in (("invoice", row.invoice), ("settlement", row.settlement)):
+        if entry is None:
+            continue
+        try:
+            calendar.month_open_for(entry.on)
+        except DomainError as error:
+            outcome.refused.append(RowRefused.of(error, f"{name}.date").at(row.line))
+            return False
+    return True
+
+
+def _left_to_post(
+    row: Row, account: Account, invoice: Imported | None, payment: Imported | None
+) -> Wanted | None:
+    """What of the row is not in the books yet; None when all of it is.
+
+    Raises RowRefused when what is there under its reference is something else.
+    """
+    if row.invoice is None:
+        return None
+    if row.customer.currency != account.currency:
+        raise RowRefused(
+            "customer.currency",
+            f"This customer's account is in {account.currency}.",
+            ErrorCode.CURRENCY_MISMATCH,
+        )
+    wanted = Wanted(
+        row=row,
+        customer_id=account.id,
+        currency=account.currency,
+        invoice=row.invoice,
+        settlement=row.settlement,
+    )
+    if invoice is None:
+        return wanted
+    _require_same("invoice", invoice, row.invoice.amount, row.invoice.on)
+    if row.settlement is None:
+        return None
+    if payment is not None:
+        _require_same("settlement", payment, row.settlement.amount, row.settlement.on)
+        return None
+    debit_amount = min(row.settlement.amount, invoice.amount)
+    if debit_amount > invoice.open_amount:
+        raise RowRefused(
+            "settlement.amount",
+            "The invoice was imported before, and has less open than this settlement.",
+            ErrorCode.AMOUNT_EXCEEDS_OPEN,
+        )
+    return replace(wanted, invoice=None, debit_id=invoice.id, debit_amount=debit_amount)
+
+
+def _require_same(what: str, there: Imported, amount: object, dated: date) -> None:
+    if (there.amount, there.dated) != (amount, dated):
+        raise RowRefused(
+            f"{what}.reference",
+            f"Another {what} was imported with this reference: its amount or its date differs.",
+            ErrorCode.CONFLICT,
+        )

@@ -1,0 +1,47 @@
+"""The report of refused rows: CSV, or JSON lines where the file's name says so."""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import orjson
+
+from app.services.importing.refusals import Refusal, UnusableFile
+
+Write = Callable[[Refusal], None]
+
+_COLUMNS = ("line", "column", "code", "reason")
+_JSON_LINES = {".jsonl", ".ndjson"}
+
+
+@contextmanager
+def report_to(path: Path | None) -> Iterator[Write]:
+    """A function that writes a refusal, at once: what a killed import refused can be read."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        file = path.open("w", encoding="utf-8", newline="", buffering=1)
+    except OSError as error:
+        raise UnusableFile(f"The report cannot be written to {path}: {error.strerror}") from error
+    with file:
+        yield _json_lines(file) if path.suffix in _JSON_LINES else _table(file)
+
+
+def _table(file: TextIO) -> Write:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+
+    def write(refusal: Refusal) -> None:
+        writer.writerow([getattr(refusal, name) for name in _COLUMNS])
+
+    return write
+
+
+def _json_lines(file: TextIO) -> Write:
+    def write(refusal: Refusal) -> None:
+        file.write(orjson.dumps(refusal).decode() + "\n")
+
+    return write

@@ -1,0 +1,184 @@
+"""One import from beginning to end: read and judge every row, then post those that are good.
+
+Restartable: what a killed import brought in is recognised, whatever the new run is called with.
+"""
+
+import asyncio
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from app.domain.errors import DomainError
+from app.infra.database import Database, Transaction
+from app.policies.actor import Actor
+from app.services import audit
+from app.services.customers.create import CreateCustomer
+from app.services.importing import present, years
+from app.services.importing.chunks import chunks
+from app.services.importing.mapping import ImportMapping
+from app.services.importing.posting import Counts, Poster
+from app.services.importing.records import Records
+from app.services.importing.refusals import ImportRefused, Refusal, RowRefused, UnusableFile
+from app.services.importing.row_reader import RowReader
+from app.services.importing.staging import Staging
+
+_BREATH = 500
+"""Rows read before others on the event loop get their turn."""
+
+
+class Watcher(Protocol):
+    """Told of what happens, as it happens."""
+
+    def reading(self, bytes_read: int, rows: int) -> None:
+        """So much of the file has been read and judged."""
+
+    def posting(self, rows: int, of_rows: int) -> None:
+        """So many of the good rows are dealt with."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """A row stays out."""
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """What an import did. `rows` counts all of the file but its header and blank lines."""
+
+    rows: int = 0
+    refused: int = 0
+    counts: Counts = field(default_factory=Counts)
+    fiscal_years: int = 0
+
+
+async def import_file(
+    database: Database,
+    actor: Actor,
+    mapping: ImportMapping,
+    path: Path,
+    watcher: Watcher,
+    *,
+    is_dry_run: bool = False,
+) -> Summary:
+    """Import a file as this actor. Raises ImportRefused when it cannot be imported at all."""
+    run = _Run(database, actor, mapping, watcher, is_dry_run=is_dry_run)
+    with closing(Staging()) as staging:
+        reader, digest = await run.read(path, staging)
+        await run.post(reader, digest, staging)
+    return run.summary
+
+
+class _Run:
+    def __init__(
+        self,
+        database: Database,
+        actor: Actor,
+        mapping: ImportMapping,
+        watcher: Watcher,
+        *,
+        is_dry_run: bool,
+    ) -> None:
+        self._database = database
+        self._actor = actor
+        self._mapping = mapping
+        self._watcher = watcher
+        self._is_dry_run = is_dry_run
+        self.summary = Summary()
+
+    async def read(self, path: Path, staging: Staging) -> tuple[RowReader, str]:
+        """Stage every row that is good so far; returns its reader and the digest of the file."""
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise UnusableFile(f"{path}: {error.strerror}") from error
+        with file:
+            records = Records(file, self._mapping.file)
+            reader = RowReader(self._mapping, self._header(records))
+            for record in records:
+                self.summary.rows += 1
+                if isinstance(record, Refusal):
+                    self._refuse(record)
+                else:
+                    try:
+                        staging.add(reader.read(record), record)
+                    except RowRefused as refused:
+                        self._refuse(refused.at(record.line))
+                if self.summary.rows % _BREATH == 0:
+                    self._watcher.reading(records.bytes_read, self.summary.rows)
+                    await asyncio.sleep(0)
+            self._watcher.reading(records.bytes_read, self.summary.rows)
+            digest = records.digest
+        for refusal in staging.finish():
+            self._refuse(refusal)
+        return reader, digest
+
+    async def post(self, reader: RowReader, digest: str, staging: Staging) -> None:
+        """Post what is staged, chunk by chunk."""
+        actor = replace(self._actor, request_id=f"import {digest[:12]}")
+        poster = Poster(
+            database=self._database,
+            actor=actor,
+            digests=(digest, self._mapping.digest),
+            is_dry_run=self._is_dry_run,
+        )
+        missing = await self._open_years(actor, staging)
+        if self._is_dry_run:
+            poster = replace(poster, missing_years=missing)
+        total, done = staging.count(), 0
+        self._watcher.posting(done, total)
+        for chunk in chunks(map(reader.read, staging.rows())):
+            codes = {row.customer.code for row in chunk}
+            described = {code: _described(reader, staging, code) for code in codes}
+            outcome = await poster.bring_in(chunk, described)
+            self.summary.counts.add(outcome.counts)
+            for refusal in sorted(outcome.refused, key=lambda it: it.line):
+                self._refuse(refusal)
+            done += len(chunk)
+            self._watcher.posting(done, total)
+        if not self._is_dry_run:
+            await self._remember(actor, digest)
+
+    def _header(self, records: Records) -> list[str]:
+        missing = [name for name in self._mapping.columns if name not in records.header]
+        if missing:
+            raise UnusableFile(f"The file has no column {', '.join(map(repr, missing))}.")
+        return records.header
+
+    async def _open_years(self, actor: Actor, staging: Staging) -> tuple[date, ...]:
+        """Open the fiscal years that are missing; in a dry run, only say which."""
+        allowed, months = self._mapping.fiscal_years, staging.months
+
+        async def work(tx: Transaction) -> tuple[date, ...]:
+            await present.one_at_a_time(tx)
+            missing = tuple(years.missing(months, await years.periods(tx), allowed))
+            if not self._is_dry_run:
+                await years.open_years(tx, actor, missing)
+            return missing
+
+        try:
+            missing = await self._database.run(work)
+        except DomainError as error:
+            raise ImportRefused(f"The fiscal years cannot be opened: {error.message}") from error
+        self.summary.fiscal_years = len(missing)
+        return missing
+
+    async def _remember(self, actor: Actor, digest: str) -> None:
+        """One event for the whole import, beside those of each entry."""
+        facts = {
+            "fileSha256": digest,
+            "mappingSha256": self._mapping.digest,
+            "rows": self.summary.rows,
+            "refused": self.summary.refused,
+            **vars(self.summary.counts),
+        }
+        await self._database.run(lambda tx: audit.record(tx, actor, "import", after=facts))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.summary.refused += 1
+        self._watcher.refused(refusal)
+
+
+def _described(reader: RowReader, staging: Staging, code: str) -> CreateCustomer:
+    """The customer as its first row has it, with the tags of all its rows."""
+    record, tags = staging.customer(code)
+    return replace(reader.read(record).customer, tags=tags)
