@@ -74,9 +74,21 @@ class Transaction:
         tag = await self.connection.execute(statement.sql, *statement.arguments(values))
         return str(tag)
 
+    async def plan_by_values(self) -> None:
+        """From here on, plan each statement for the values it is given.
+
+        For work on many rows at a time, whose best plan depends on how many and which; everything
+        else runs plans that are made once a connection and suit all values.
+        """
+        await self.connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
     async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run for effect once per row, in one round trip."""
         await self.connection.executemany(statement.sql, [statement.arguments(row) for row in rows])
+
+
+class ConnectionLost(ConnectionError):
+    """The connection ended in a transaction, which may have been committed if it was at its end."""
 
 
 class Rollback(Exception):
@@ -102,7 +114,14 @@ class Database:
         self._write = await _pool(
             self._url,
             self._pool_size,
-            {"role": APPLICATION_ROLE, "application_name": "customer-flow"},
+            {
+                "role": APPLICATION_ROLE,
+                "application_name": "customer-flow",
+                "jit": "off",
+                # Left to itself PostgreSQL plans the statements of a posting anew each time, which
+                # takes longer than running them. See `plan_by_values`.
+                "plan_cache_mode": "force_generic_plan",
+            },
         )
         self._read = await _pool(
             self._read_url,
@@ -138,9 +157,19 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """One transaction that commits at the end of the block, or rolls back if it raises."""
-        async with self.write_pool.acquire() as connection, connection.transaction():
-            yield Transaction(connection)
+        """One transaction that commits at the end of the block, or rolls back if it raises.
+
+        Raises ConnectionLost.
+        """
+        async with self.write_pool.acquire() as connection:
+            try:
+                async with connection.transaction():
+                    yield Transaction(connection)
+            except asyncpg.InterfaceError as error:
+                # Leaving a transaction whose connection has gone, the driver hides why it raised.
+                if _is_closed(connection):
+                    raise ConnectionLost from error
+                raise
 
     async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Commit `work` as a whole; repeat the whole on deadlock or serialization failure.
@@ -174,6 +203,13 @@ async def _pool(
         max_cached_statement_lifetime=0,
         reset=_keep_session,
     )
+
+
+def _is_closed(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has given it up before we could
 
 
 async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:

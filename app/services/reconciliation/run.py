@@ -75,6 +75,7 @@ async def advance_run(tx: Transaction, run_id: UUID) -> bool:
     run = await tx.fetchrow(_LOCK, id=run_id)
     if run is None:
         return True
+    await tx.plan_by_values()
     scope = {"customers": run["customer_ids"], "incremental": run["incremental"]}
     if run["status"] == "QUEUED":
         await tx.execute(_BEGIN, id=run_id, total=await count_in_scope(tx, **scope))
