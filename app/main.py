@@ -40,6 +40,7 @@ from app.services.auth.tokens import AccessTokens
 from app.services.auth.viewers import Viewers
 
 OPEN_AGAIN_SECONDS = 1.0
+CANCEL_AGAIN_SECONDS = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -167,9 +168,8 @@ class _Server:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.gather(*(_stopped(task) for task in tasks))
+            gc.unfreeze()
             self._is_open = False
             await self._database.close()
             await self._redis.aclose()
@@ -198,6 +198,13 @@ def _background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     task = asyncio.create_task(work)
     task.add_done_callback(_report)
     return task
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    """Until it has ended: the Redis client may swallow a cancellation, so one is not enough."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_SECONDS)
 
 
 def _report(task: asyncio.Task[None]) -> None:
