@@ -56,7 +56,7 @@ def serve() -> None:
         port=settings.port,
         workers=settings.server_processes,
         loop="uvloop",
-        http="httptools",
+        http="app.http.protocol:OneWriteProtocol",
         lifespan="on",
         log_config=None,
         access_log=False,
