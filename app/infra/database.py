@@ -20,7 +20,7 @@ READER_ROLE = "customer_flow_read"
 MAX_ATTEMPTS = 5
 
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_DIALECT = AsyncpgDialect()
+_DIALECT = AsyncpgDialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves it untyped
 _RENDERED = {"render_postcompile": True}
 
 T = TypeVar("T")
