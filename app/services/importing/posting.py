@@ -1,10 +1,11 @@
 """Bringing in one chunk: customers, invoices and settlements in one transaction, or none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
-from app.domain.errors import DomainError, ErrorCode
+from app.domain.customer import CustomerStatus
+from app.domain.errors import DomainError
 from app.domain.ledger import EntryType
 from app.domain.periods import Calendar
 from app.infra.database import Database, Rollback, Transaction
@@ -13,8 +14,9 @@ from app.services.auth.viewers import is_current
 from app.services.customers.create import CreateCustomer, create_customer
 from app.services.importing import present, years
 from app.services.importing.chunks import Batch, Wanted, batch
-from app.services.importing.present import Account, Imported
+from app.services.importing.present import Account
 from app.services.importing.refusals import ImportRefused, Refusal, RowRefused
+from app.services.importing.remaining import left_to_post
 from app.services.importing.rows import Row
 from app.services.ledger.commands import post_entries
 
@@ -64,19 +66,20 @@ class Poster:
             try:
                 outcome: Outcome = await self.database.run(attempt.run)
             except _EntryRefused as refused:
-                at_fault.append(refused.refusal)
-                left = [row for row in left if row.line != refused.refusal.line]
+                at_fault.extend(refused.refusals)
+                lines = {refusal.line for refusal in refused.refusals}
+                left = [row for row in left if row.line not in lines]
             else:
                 outcome.refused.extend(at_fault)
                 return outcome
 
 
 class _EntryRefused(Exception):
-    """The posting engine refuses the entry of a row: everything else of the chunk is undone too."""
+    """The posting engine refuses a row, or all of a customer: the whole chunk is undone with it."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
+    def __init__(self, refusals: list[Refusal]) -> None:
+        super().__init__(refusals[0].reason)
+        self.refusals = refusals
 
 
 class _Attempt:
@@ -127,7 +130,9 @@ class _Attempt:
                 )
             else:
                 outcome.counts.customers += 1
-                accounts[code] = Account(id=customer_id, currency=command.currency)
+                accounts[code] = Account(
+                    id=customer_id, currency=command.currency, status=CustomerStatus.ACTIVE
+                )
         return accounts
 
     async def _wanted(
@@ -150,7 +155,7 @@ class _Attempt:
                 continue
             key = account.id, row.invoice.reference
             try:
-                left = _left_to_post(
+                left = left_to_post(
                     row,
                     account,
                     found.get((key[0], EntryType.INVOICE, key[1])),
@@ -176,8 +181,13 @@ class _Attempt:
         except DomainError as error:
             if error.path[:1] != ("entries",):
                 raise
-            row = entries.rows[int(error.path[1])]
-            raise _EntryRefused(RowRefused.of(error, "").at(row.line)) from error
+            at_fault = entries.rows[int(error.path[1])]
+            refused = RowRefused.of(error, "")
+            if error.path[-1] != "customer":
+                raise _EntryRefused([refused.at(at_fault.line)]) from error
+            code = at_fault.customer.code
+            rows = [row for row in self._rows if row.customer.code == code]
+            raise _EntryRefused([refused.at(row.line) for row in rows]) from error
 
 
 def _is_dated_well(row: Row, calendar: Calendar, outcome: Outcome) -> bool:
@@ -191,52 +201,3 @@ def _is_dated_well(row: Row, calendar: Calendar, outcome: Outcome) -> bool:
             outcome.refused.append(RowRefused.of(error, f"{name}.date").at(row.line))
             return False
     return True
-
-
-def _left_to_post(
-    row: Row, account: Account, invoice: Imported | None, payment: Imported | None
-) -> Wanted | None:
-    """What of the row is not in the books yet; None when all of it is.
-
-    Raises RowRefused when what is there under its reference is something else.
-    """
-    if row.invoice is None:
-        return None
-    if row.customer.currency != account.currency:
-        raise RowRefused(
-            "customer.currency",
-            f"This customer's account is in {account.currency}.",
-            ErrorCode.CURRENCY_MISMATCH,
-        )
-    wanted = Wanted(
-        row=row,
-        customer_id=account.id,
-        currency=account.currency,
-        invoice=row.invoice,
-        settlement=row.settlement,
-    )
-    if invoice is None:
-        return wanted
-    _require_same("invoice", invoice, row.invoice.amount, row.invoice.on)
-    if row.settlement is None:
-        return None
-    if payment is not None:
-        _require_same("settlement", payment, row.settlement.amount, row.settlement.on)
-        return None
-    debit_amount = min(row.settlement.amount, invoice.amount)
-    if debit_amount > invoice.open_amount:
-        raise RowRefused(
-            "settlement.amount",
-            "The invoice was imported before, and has less open than this settlement.",
-            ErrorCode.AMOUNT_EXCEEDS_OPEN,
-        )
-    return replace(wanted, invoice=None, debit_id=invoice.id, debit_amount=debit_amount)
-
-
-def _require_same(what: str, there: Imported, amount: object, dated: date) -> None:
-    if (there.amount, there.dated) != (amount, dated):
-        raise RowRefused(
-            f"{what}.reference",
-            f"Another {what} was imported with this reference: its amount or its date differs.",
-            ErrorCode.CONFLICT,
-        )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from app.domain.customer import CustomerStatus
 from app.domain.ledger import EntryType
 from app.infra.database import Statement, Transaction
 from app.services.locks import ADVISORY_CLASS
@@ -21,6 +22,7 @@ class Account:
 
     id: UUID
     currency: str
+    status: CustomerStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +47,12 @@ async def one_at_a_time(tx: Transaction) -> None:
 async def accounts(tx: Transaction, codes: Iterable[str]) -> dict[str, Account]:
     """Those of the customers that exist, by code."""
     rows = await tx.fetch(_ACCOUNTS, codes=list(codes))
-    return {row["code"]: Account(id=row["id"], currency=row["currency"]) for row in rows}
+    return {
+        row["code"]: Account(
+            id=row["id"], currency=row["currency"], status=CustomerStatus(row["status"])
+        )
+        for row in rows
+    }
 
 
 async def imported(
@@ -70,7 +77,9 @@ async def imported(
 
 _GATE = Statement(text(f"SELECT pg_advisory_xact_lock({ADVISORY_CLASS}, {_IMPORT_GATE})"))
 _ACCOUNTS = Statement(
-    text("SELECT id, code, currency FROM customers WHERE code = ANY(CAST(:codes AS text[]))")
+    text(
+        "SELECT id, code, currency, status FROM customers WHERE code = ANY(CAST(:codes AS text[]))"
+    )
 )
 # The types are spelt out so that the unique index of imported entries finds each.
 _IMPORTED = Statement(
