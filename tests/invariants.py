@@ -142,14 +142,16 @@ INVARIANTS: dict[str, str] = {
         GROUP BY entry ->> 1 HAVING count(*) > 1
     """,
     "every entry is audited once and announced once": """
-        SELECT e.id FROM ledger_entries e
-        WHERE 1 <> (
-                SELECT count(*) FROM audit_events
-                WHERE subject_id = e.id AND outcome = 'DONE' AND subject_type = 'LedgerEntry'
-            ) OR 1 <> (
-                SELECT count(*) FROM outbox
-                WHERE topic = 'event.entry_posted' AND payload ->> 'entryId' = e.id::text
-            )
+        WITH audited AS (
+            SELECT subject_id, count(*) AS events FROM audit_events
+            WHERE outcome = 'DONE' AND subject_type = 'LedgerEntry' GROUP BY subject_id
+        ), announced AS (
+            SELECT CAST(payload ->> 'entryId' AS uuid) AS entry_id, count(*) AS messages
+            FROM outbox WHERE topic = 'event.entry_posted' GROUP BY 1
+        )
+        SELECT e.id FROM ledger_entries e LEFT JOIN audited ON audited.subject_id = e.id
+            LEFT JOIN announced ON announced.entry_id = e.id
+        WHERE events IS DISTINCT FROM 1 OR messages IS DISTINCT FROM 1
     """,
 }
 
