@@ -1,0 +1,68 @@
+"""Whether the planner says what it must: held against the oracle and against graphql-core."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from app.schema.root import schema
+from tests.generation.operations import Operation
+from tests.planner.company import Company
+from tests.planner.harness import Outcome
+from tests.planner.oracle import Expected
+from tests.planner.shape import completed, strict_schema
+
+STRICT = strict_schema(schema.as_str())
+
+
+class Disagreement(AssertionError):
+    """The planner answered something else."""
+
+
+def check(company: Company, name: str, operation: Operation) -> tuple[Outcome, Expected]:
+    """Both oracles, on both sets of variables: the second meets the plan that the first made."""
+    outcome, expected = _check(company, name, operation.text, operation.variables)
+    _check(company, name, operation.text, operation.others)
+    return outcome, expected
+
+
+def _check(
+    company: Company, name: str, text: str, variables: Mapping[str, Any]
+) -> tuple[Outcome, Expected]:
+    expected = company.oracle(name).answer(text, variables)
+    outcome = company.planned.ask(company.viewer(name), text, variables)
+    found = differences(outcome, expected)
+    if found is None and outcome.json is not None:
+        data = orjson.loads(outcome.json)
+        again = completed(STRICT, text, variables, data, expected.types)
+        found = None if _same(again, data) else f"graphql-core completes it as {again}"
+    if found is not None:
+        raise Disagreement(f"{found}\n\nas {name}: {text}\n{dict(variables)}")
+    return outcome, expected
+
+
+def differences(outcome: Outcome, expected: Expected) -> str | None:
+    """What is wrong with an outcome, in words; None when nothing is."""
+    if expected.refusals:
+        coordinate = (outcome.details or {}).get("coordinate")
+        refusal = (outcome.code, outcome.path, coordinate)
+        if refusal in {tuple(each) for each in expected.refusals}:
+            return None
+        return f"{outcome}\nshould have been refused: {expected.refusals}"
+    if outcome.json is None:
+        return f"{outcome}\nshould not have been refused"
+    if not _same(orjson.loads(outcome.json), expected.data):
+        return f"{outcome.json}\nshould have been\n{json.dumps(expected.data)}"
+    for kept_back, should in (
+        (outcome.withheld, expected.withheld),
+        (outcome.masked, expected.masked),
+    ):
+        if len(kept_back) != len(should) or set(kept_back) != should:
+            return f"kept back {kept_back}, should have been {sorted(should)}"
+    return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, and in the same order."""
+    return json.dumps(one) == json.dumps(other)

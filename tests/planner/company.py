@@ -1,0 +1,83 @@
+"""A world in a database of its own, with everything that asks it and everything that checks it."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+from hypothesis.strategies import SearchStrategy
+
+from tests.conftest import administer, url_of
+from tests.generation.operations import Operation, operations
+from tests.planner.harness import PLAIN, Planned, sight_of
+from tests.planner.loading import load
+from tests.planner.oracle import Oracle
+from tests.planner.oracle_fields import value
+from tests.planner.oracle_lists import SEARCHED, Scores
+from tests.planner.vocabulary import NEEDLES, WorldVocabulary
+from tests.planner.world import Row, World
+
+_SIMILARITY = """
+SELECT sought, found, sought <% found AS is_similar, word_similarity(sought, found)::text AS score
+FROM unnest($1::text[]) sought, unnest($2::text[]) found
+"""
+
+
+@dataclass
+class Company:
+    """A world as the planner reads it and as the oracle does."""
+
+    world: World
+    planned: Planned
+
+    def viewer(self, name: str) -> Row:
+        return self.world.user(name)
+
+    def oracle(self, name: str) -> Oracle:
+        return Oracle(PLAIN, sight_of(self.world, name), self.scores)
+
+    def operations(self, name: str) -> SearchStrategy[Operation]:
+        """Operations over every planned root field, in values that mean something here."""
+        vocabulary = WorldVocabulary(PLAIN, sight_of(self.world, name), self.scores)
+        return operations(PLAIN, vocabulary, self.roots)
+
+    @property
+    def roots(self) -> list[str]:
+        return list(self.planned.catalogue.types["Query"].fields)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """How similar the texts are that operations search for: trigrams are PostgreSQL's own."""
+        texts = {
+            value(self.world, type_name, name, row)
+            for type_name, names in SEARCHED.items()
+            for name in names
+            for row in self.world.rows("customers")
+        }
+
+        async def ask(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[Any, Any]:
+            rows = await connection.fetch(_SIMILARITY, list(NEEDLES), sorted(texts - {None}))
+            return {(r["sought"], r["found"]): (r["is_similar"], r["score"]) for r in rows}
+
+        found: Scores = self.planned.as_owner(ask)
+        return found
+
+
+@contextmanager
+def stood_up(servers: dict[str, str], runner: asyncio.Runner, world: World) -> Iterator[Company]:
+    """The world in a database that is gone afterwards."""
+    name = f"world_{uuid4().hex[:12]}"
+    server = servers["database_url"]
+    create = f"CREATE DATABASE {name} TEMPLATE {servers['template']}"
+    runner.run(administer(server, create))
+    planned = Planned(url_of(server, name), runner)
+    try:
+        planned.as_owner(lambda connection: load(connection, world))
+        yield Company(world, planned)
+    finally:
+        planned.close()
+        runner.run(administer(server, f"DROP DATABASE {name} WITH (FORCE)"))

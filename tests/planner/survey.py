@@ -1,0 +1,296 @@
+"""What an operation says before any row is read: its refusals, and the coordinates kept back.
+
+Both follow from the document and the rules alone, so they can say nothing about rows.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_leaf_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+
+from app.domain.errors import Invalid
+from app.domain.global_id import decode, decode_as
+from app.policies.conditions import ScopeCondition
+from tests.planner.oracle_fields import CONCRETE, TAGS, has_masked_form
+from tests.planner.oracle_lists import ORDER_FIELDS, SEARCHED, Listing
+from tests.planner.sight import COMPUTED, EMBEDDED, Sight
+
+MAX_PAGE = 1000
+LOOKUPS = {
+    "customer": ("id", "code"),
+    "ledgerEntry": ("id", "number"),
+    "accountingPeriod": ("id", "covers"),
+    "product": ("sku",),
+}
+
+
+class Refusal(NamedTuple):
+    """A reason for answering nothing."""
+
+    code: str
+    path: tuple[str, ...]
+    coordinate: str | None = None
+
+
+@dataclass
+class Survey:
+    """Walks the selections of an operation, type by type, whatever rows there are."""
+
+    sight: Sight
+    schema: GraphQLSchema
+    document: DocumentNode
+    variables: VariableValues
+    refusals: list[Refusal] = field(default_factory=list)
+    withheld: set[str] = field(default_factory=set)
+    masked: set[str] = field(default_factory=set)
+
+    def run(self) -> "Survey":
+        operation = next(
+            each for each in self.document.definitions if isinstance(each, OperationDefinitionNode)
+        )
+        for key, nodes in self.collect("Query", [operation.selection_set]).items():
+            if nodes[0].name.value != "__typename":
+                self._root(key, nodes)
+        return self
+
+    def collect(
+        self, type_name: str, sets: Iterable[SelectionSetNode]
+    ) -> dict[str, list[FieldNode]]:
+        """Response keys and what they merge, for an object of the type."""
+        found: dict[str, list[FieldNode]] = {}
+        for each in sets:
+            for node in self._flat(type_name, each):
+                found.setdefault((node.alias or node.name).value, []).append(node)
+        return found
+
+    def _flat(self, type_name: str, selection_set: SelectionSetNode) -> Iterator[FieldNode]:
+        for node in selection_set.selections:
+            if not self._included(node.directives or ()):
+                continue
+            if isinstance(node, FieldNode):
+                yield node
+                continue
+            inside: Any = node
+            if isinstance(node, FragmentSpreadNode):
+                inside = self._fragment(node.name.value)
+            condition = inside.type_condition
+            if condition is None or self._applies(type_name, condition.name.value):
+                yield from self._flat(type_name, inside.selection_set)
+
+    def _fragment(self, name: str) -> FragmentDefinitionNode:
+        return next(
+            each
+            for each in self.document.definitions
+            if isinstance(each, FragmentDefinitionNode) and each.name.value == name
+        )
+
+    def _applies(self, type_name: str, condition: str) -> bool:
+        given = self.schema.type_map[type_name]
+        assert isinstance(given, GraphQLObjectType)
+        return condition in {type_name, *(each.name for each in given.interfaces)}
+
+    def _included(self, directives: Iterable[Any]) -> bool:
+        for directive in directives:
+            asked = directive.arguments[0].value
+            holds = (
+                self.variables.coerced[asked.name.value]
+                if isinstance(asked, VariableNode)
+                else asked.value
+            )
+            if holds is (directive.name.value == "skip"):
+                return False
+        return True
+
+    def _root(self, key: str, nodes: list[FieldNode]) -> None:
+        name = nodes[0].name.value
+        if name in {"node", "nodes"}:
+            self._node(key, nodes)
+            return
+        graphql_field = self.schema.query_type.fields[name]
+        target = get_named_type(graphql_field.type).name
+        item = target.removesuffix("Connection")
+        rows = self.sight.query(name, item)
+        allowed = self.sight.grant.query(f"Query.{name}", item)
+        if name in LOOKUPS:
+            self._lookup(key, nodes, item)
+        if allowed.is_never or (name in LOOKUPS and rows.is_never):
+            self._refuse("FORBIDDEN", key, coordinate=f"Query.{name}")
+        elif target == item:
+            self._object(item, [node.selection_set for node in nodes], rows)
+        else:
+            self._page(f"Query.{name}", item, key, nodes, rows)
+
+    def _lookup(self, key: str, nodes: list[FieldNode], type_name: str) -> None:
+        given = self._arguments("Query", nodes[0])
+        named = [each for each in LOOKUPS[nodes[0].name.value] if given.get(each) is not None]
+        if len(named) != 1:
+            self._refuse("VALIDATION", key)
+        elif named == ["id"]:
+            self._id(given["id"], key, "id", type_name=type_name)
+        else:
+            self._no_nul(given[named[0]], (key, named[0]))
+
+    def _node(self, key: str, nodes: list[FieldNode]) -> None:
+        given = self._arguments("Query", nodes[0])
+        name = "ids" if "ids" in given else "id"
+        for text in given["ids"] if name == "ids" else [given["id"]]:
+            self._id(text, key, name)
+        for type_name in TAGS:
+            rows = self.sight.rows(type_name)
+            if not rows.is_never:
+                self._object(type_name, [node.selection_set for node in nodes], rows)
+
+    def _object(self, type_name: str, sets: list[Any], rows: ScopeCondition) -> None:
+        for key, nodes in self.collect(type_name, sets).items():
+            name = nodes[0].name.value
+            if name != "__typename":
+                self._field(type_name, name, key, nodes, rows)
+
+    def _field(
+        self, type_name: str, name: str, key: str, nodes: list[FieldNode], rows: ScopeCondition
+    ) -> None:
+        coordinate = f"{type_name}.{name}"
+        access = self.sight.access(coordinate)
+        shows_form = has_masked_form(self.schema, coordinate) and not (
+            (access.when_masked & rows).is_never
+        )
+        if shows_form:
+            self.masked.add(coordinate)
+        seen = access.when_whole | access.when_masked if shows_form else access.when_whole
+        if not seen.covers(rows):
+            self.withheld.add(coordinate)
+        target = get_named_type(self.schema.type_map[type_name].fields[name].type)
+        if is_leaf_type(target) or (access.when_whole & rows).is_never:
+            return
+        sets = [node.selection_set for node in nodes]
+        if target.name in EMBEDDED.keys() | COMPUTED:
+            self._object(target.name, sets, rows)
+        elif target.name.endswith("Connection"):
+            item = target.name.removesuffix("Connection")
+            self._page(coordinate, item, key, nodes, self.sight.rows(item))
+        else:
+            item = CONCRETE.get(coordinate, target.name)
+            self._object(item, sets, self.sight.rows(item))
+
+    def _page(
+        self, coordinate: str, item: str, key: str, nodes: list[FieldNode], rows: ScopeCondition
+    ) -> None:
+        given = self._arguments(coordinate.partition(".")[0], nodes[0])
+        self._window(key, given)
+        listing = Listing(self.sight, self.schema, {}, coordinate, item, [], given)
+        filtered = given.get("filter") or {}
+        self._filter(item, filtered, rows, (key, "filter"))
+        for index, wish in enumerate(given.get("orderBy") or []):
+            head, *rest = ORDER_FIELDS.get(wish["field"], wish["field"].lower()).split("_")
+            name = head + "".join(part.title() for part in rest)
+            self._whole(f"{item}.{name}", rows, (key, "orderBy", str(index), "field"))
+        for name in ("after", "before"):
+            if given.get(name) is not None and not _is_position(listing, given[name]):
+                self._refuse("VALIDATION", key, name)
+        for nodes_under in self.collect(
+            f"{item}Connection", [node.selection_set for node in nodes]
+        ).values():
+            sets = [node.selection_set for node in nodes_under]
+            if nodes_under[0].name.value == "nodes":
+                self._object(item, sets, rows)
+            elif nodes_under[0].name.value == "edges":
+                for inner in self.collect(f"{item}Edge", sets).values():
+                    if inner[0].name.value == "node":
+                        self._object(item, [node.selection_set for node in inner], rows)
+
+    def _window(self, key: str, given: Mapping[str, Any]) -> None:
+        sizes = {name: given[name] for name in ("first", "last") if given.get(name) is not None}
+        if len(sizes) == 2:
+            self._refuse("VALIDATION", key, "last")
+        for name, size in sizes.items():
+            if not 1 <= size <= MAX_PAGE:
+                self._refuse("VALIDATION", key, name)
+
+    def _filter(
+        self,
+        item: str,
+        given: Mapping[str, Any],
+        rows: ScopeCondition,
+        path: tuple[str, ...],
+    ) -> None:
+        for name, asked in given.items():
+            here = (*path, name)
+            if asked is None:
+                continue
+            if name in {"and", "or"}:
+                for index, part in enumerate(asked):
+                    self._filter(item, part, rows, (*here, str(index)))
+            elif name == "not":
+                self._filter(item, asked, rows, here)
+            elif name == "search":
+                self._search(item, asked, rows, here)
+            elif name in {"assignedTo", "period"}:
+                target = {"assignedTo": "User", "period": "AccountingPeriod"}[name]
+                for text in asked if isinstance(asked, list) else [asked]:
+                    self._id(text, *here, type_name=target)
+            elif name not in {"unassigned", "covers"}:
+                self._whole(f"{item}.{name}", rows, here)
+                self._no_nul(asked, here)
+
+    def _search(self, item: str, sought: str, rows: ScopeCondition, path: tuple[str, ...]) -> None:
+        if len(path) > 3:
+            self._refuse("VALIDATION", *path)
+            return
+        readable = [
+            name
+            for name in SEARCHED[item]
+            if self.sight.access(f"{item}.{name}").is_whole_for(rows)
+        ]
+        if not readable:
+            self._refuse("FORBIDDEN", *path, coordinate=f"{item}.search")
+        if not sought.strip() or len(sought) > 200 or "\0" in sought:
+            self._refuse("VALIDATION", *path)
+
+    def _no_nul(self, asked: Any, path: tuple[str, ...]) -> None:
+        if isinstance(asked, Mapping):
+            for operator, operand in asked.items():
+                self._no_nul(operand, (*path, operator))
+        elif isinstance(asked, list):
+            for each in asked:
+                self._no_nul(each, path)
+        elif isinstance(asked, str) and "\0" in asked:
+            self._refuse("VALIDATION", *path)
+
+    def _whole(self, coordinate: str, rows: ScopeCondition, path: tuple[str, ...]) -> None:
+        if not self.sight.access(coordinate).is_whole_for(rows):
+            self._refuse("FORBIDDEN", *path, coordinate=coordinate)
+
+    def _id(self, text: str, *path: str, type_name: str | None = None) -> None:
+        try:
+            decode_as(type_name, text) if type_name else decode(text)
+        except Invalid:
+            self._refuse("VALIDATION", *path)
+
+    def _arguments(self, type_name: str, node: FieldNode) -> dict[str, Any]:
+        graphql_field = self.schema.type_map[type_name].fields[node.name.value]
+        return get_argument_values(graphql_field, node, self.variables)
+
+    def _refuse(self, code: str, *path: str, coordinate: str | None = None) -> None:
+        self.refusals.append(Refusal(code, path, coordinate))
+
+
+def _is_position(listing: Listing, cursor: str) -> bool:
+    try:
+        listing.position(cursor)
+    except (ValueError, ArithmeticError):
+        return False
+    return True
