@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    cast,
     exists,
     false,
     func,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.planner.catalogue import PlannedType
 from app.planner.cursors import bound_position, cursor_text
@@ -158,7 +159,7 @@ class PageCompiler:
         if name == "hasPreviousPage":
             return self._has_rows_behind("after") if forward else self._has_more()
         if name in {"startCursor", "endCursor"}:
-            return self._outer_cursor(lowest_number=(name == "startCursor") is forward)
+            return self._outer_cursor(is_last=name == "endCursor")
         return constant("PageInfo")
 
     def _has_more(self) -> ColumnElement[Any]:
@@ -174,15 +175,21 @@ class PageCompiler:
         behind = not_(beyond(self.keys, position, forward=name == "after"))
         return exists(select(1).select_from(self.row.from_clause()).where(self.matching, behind))
 
-    def _outer_cursor(self, *, lowest_number: bool) -> ColumnElement[Any]:
+    def _outer_cursor(self, *, is_last: bool) -> ColumnElement[Any]:
+        """The cursor of the page's first or last row.
+
+        No aggregate here has an ORDER BY: PostgreSQL would sort the rows for one of them, and the
+        others, `_listed` among them, would get them in that order.
+        """
         self.reads_page = True
-        number = self._number()
-        ordered = aggregate_order_by(
-            self._cursor(), number.asc() if lowest_number else number.desc()
-        )
-        every = func.array_agg(ordered, type_=ARRAY(Text))
-        shown = every.filter(number <= self.window.size) if self.looks_ahead else every
-        return _first(shown)
+        every: Any = func.array_agg(self._cursor(), type_=ARRAY(Text))
+        count: Any = func.count()
+        if self.looks_ahead:
+            shown = self._number() <= self.window.size
+            every, count = every.filter(shown), count.filter(shown)
+        place = cast(count, Integer) if is_last else literal_column("1", Integer())
+        first_or_last: ColumnElement[Any] = every[place]
+        return first_or_last
 
     def _cursor(self) -> ColumnElement[Any]:
         values = [self._key_on_page(index) for index in range(len(self.keys))]
@@ -254,7 +261,3 @@ def _window(compiler: "Compiler", arguments: Arguments) -> Window:
 
 def _direction(key: OrderKey, *, forward: bool) -> ColumnElement[Any]:
     return key.value.asc() if forward is not key.descending else key.value.desc()
-
-
-def _first(array: ColumnElement[Any]) -> ColumnElement[Any]:
-    return array[literal_column("1", Integer())]

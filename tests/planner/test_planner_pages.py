@@ -1,0 +1,59 @@
+"""What pages hold to, whatever is selected beside their rows."""
+
+from base64 import urlsafe_b64encode
+from itertools import combinations
+
+import orjson
+import pytest
+
+from tests.planner.company import Company
+from tests.planner.harness import PLAIN
+
+FACTS = ("hasNextPage", "hasPreviousPage", "startCursor", "endCursor")
+SOME_FACTS = [each for size in range(len(FACTS) + 1) for each in combinations(FACTS, size)]
+
+
+@pytest.mark.parametrize("window", ["first: 5", "last: 5"])
+@pytest.mark.parametrize("facts", SOME_FACTS, ids=" ".join)
+def test_rows_stand_in_their_order_whatever_is_asked_of_the_page(
+    company: Company, window: str, facts: tuple[str, ...]
+) -> None:
+    text = f"""{{ customers({window}, orderBy: {{field: CODE}}) {{
+        nodes {{ code }} edges {{ cursor node {{ code }} }}
+        pageInfo {{ __typename {" ".join(facts)} }} }} }}"""
+    outcome = company.planned.ask(company.viewer("admin"), text)
+    page = orjson.loads(outcome.json or "")["customers"]
+    codes = [each["code"] for each in page["nodes"]]
+    assert codes == sorted(codes)
+    assert codes == [each["node"]["code"] for each in page["edges"]]
+    for fact, place in (("startCursor", 0), ("endCursor", -1)):
+        if fact in facts:
+            assert page["pageInfo"][fact] == page["edges"][place]["cursor"]
+
+
+def test_every_order_of_every_list_can_be_walked(company: Company) -> None:
+    """Forwards and backwards, one row at a time, in each order that an input type names."""
+    for list_name, order_type in (("customers", "Customer"), ("ledgerEntries", "LedgerEntry")):
+        for order in PLAIN.type_map[f"{order_type}OrderField"].values:
+            walks = {
+                (size, cursor): _walk(company, list_name, order, size, cursor)
+                for size, cursor in (("first", "after"), ("last", "before"))
+            }
+            forwards, backwards = walks.values()
+            assert forwards == backwards[::-1]
+            assert len(forwards) == len(set(forwards)) > 10
+
+
+def _walk(company: Company, list_name: str, order: str, size: str, cursor: str) -> list[str]:
+    text = f"""query($at: Cursor) {{ {list_name}(
+        {size}: 1, {cursor}: $at, orderBy: {{field: {order}, direction: DESC}}
+    ) {{ edges {{ cursor node {{ id }} }} }} }}"""
+    found: list[str] = []
+    at = None
+    while True:
+        outcome = company.planned.ask(company.viewer("controller"), text, {"at": at})
+        edges = orjson.loads(outcome.json or "")[list_name]["edges"]
+        if not edges:
+            return found
+        found += [each["node"]["id"] for each in edges]
+        at = edges[-1 if size == "first" else 0]["cursor"]
