@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Uuid, cast, func
 from sqlalchemy import Text as TextType
 from sqlalchemy.types import REAL
 
-from app.planner.orders import OrderKey
+from app.planner.orders import NEVER_DUE, OrderKey
 from app.planner.refusals import refused
 from app.planner.values import Arguments
 from app.schema.types.sql import constant
@@ -91,7 +91,7 @@ def _readers(key: OrderKey) -> Callable[[str], Any]:
     if isinstance(key.type, DateTime):
         return _instant
     if isinstance(key.type, Date):
-        return date.fromisoformat
+        return _date
     if isinstance(key.type, REAL):
         return _score
     if isinstance(key.type, Numeric):
@@ -104,6 +104,16 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("no offset")
     return instant
+
+
+def _date(text: str) -> date:
+    """The driver's `date.max` is PostgreSQL's infinity, and only that."""
+    if text == NEVER_DUE:
+        return date.max
+    day = date.fromisoformat(text)
+    if day in {date.min, date.max}:
+        raise ValueError("no date of ours")
+    return day
 
 
 def _score(text: str) -> float:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from app.planner.compiler import Compiler
 
 MAX_KEYS = 5
-# Sorts an absent date last, and is a date that Python can hold.
-NEVER_DUE = "9999-12-31"
+# Sorts an absent date last; no calendar date is it.
+NEVER_DUE = "infinity"
 
 _TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: Text(),

@@ -31,6 +31,25 @@ def test_rows_stand_in_their_order_whatever_is_asked_of_the_page(
             assert page["pageInfo"][fact] == page["edges"][place]["cursor"]
 
 
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+def test_entries_without_a_due_date_are_met_page_by_page_too(
+    company: Company, direction: str
+) -> None:
+    text = f"""query($after: Cursor) {{ ledgerEntries(
+        first: 1, after: $after, orderBy: {{field: DUE_DATE, direction: {direction}}}
+    ) {{ pageInfo {{ endCursor }} nodes {{ id dueDate }} }} }}"""
+    found: list[str] = []
+    cursor = None
+    while True:
+        outcome = company.planned.ask(company.viewer("controller"), text, {"after": cursor})
+        page = orjson.loads(outcome.json or "")["ledgerEntries"]
+        if not page["nodes"]:
+            break
+        found += [each["id"] for each in page["nodes"]]
+        cursor = page["pageInfo"]["endCursor"]
+    assert len(found) == len(set(found)) == len(company.world.rows("ledger_entries"))
+
+
 def test_every_order_of_every_list_can_be_walked(company: Company) -> None:
     """Forwards and backwards, one row at a time, in each order that an input type names."""
     for list_name, order_type in (("customers", "Customer"), ("ledgerEntries", "LedgerEntry")):

@@ -33,9 +33,13 @@ def _parse_decimal(value: Any) -> Decimal:
 def _parse_date(value: Any) -> date:
     if isinstance(value, str) and _DATE.fullmatch(value):
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError:
             pass  # a well-formed date that no calendar has: refused below
+        else:
+            # The driver takes the first and last date there is for -infinity and infinity.
+            if day not in {date.min, date.max}:
+                return day
     raise GraphQLError('A Date is text such as "2026-01-31".')
 
 
@@ -46,7 +50,14 @@ def _parse_instant(value: Any) -> datetime:
         except ValueError:
             instant = None
         if instant is not None and instant.tzinfo is not None:
-            return instant.astimezone(UTC)
+            try:
+                instant = instant.astimezone(UTC)
+            except OverflowError:
+                pass  # a well-formed instant outside every calendar: refused below
+            else:
+                # The driver takes the first and last instant for -infinity and infinity.
+                if instant.replace(tzinfo=None) not in {datetime.min, datetime.max}:  # noqa: DTZ901
+                    return instant
     raise GraphQLError('A DateTime is text with an offset such as "2026-01-31T09:30:00Z".')
 
 
