@@ -57,10 +57,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """One compiled statement. Its first two columns are the stamp, its third the JSON."""
+    """One compiled statement. Its first two columns are the stamp, its third the JSON.
+
+    `unused` are values that nothing selected depends on. They are checked all the same, so that
+    an argument is refused whatever is selected beside it.
+    """
 
     sql: str
     slots: tuple[str | Binding, ...]
+    unused: tuple[Binding, ...]
     withheld: tuple[str, ...]
     masked: tuple[str, ...]
 
@@ -72,6 +77,8 @@ class Plan:
         stamp: Stamp,
     ) -> Answer:
         """One round trip. Raises Stale, and the refusals of bound values (bad ids, cursors...)."""
+        for binding in self.unused:
+            binding.convert(binding.origin.read(variables))
         arguments = [
             context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
             for slot in self.slots
@@ -150,6 +157,7 @@ class Plans:
             .where(users.c.id == viewer_id())
         )
         bindings = compiler.binder.bindings
+        used = set(statement.names)
         return Plan(
             sql=statement.sql,
             slots=tuple(
@@ -158,6 +166,7 @@ class Plans:
                 else bindings.get(name, name)
                 for name in statement.names
             ),
+            unused=tuple(each for name, each in bindings.items() if name not in used),
             withheld=tuple(compiler.guards.withheld),
             masked=tuple(compiler.guards.masked),
         )

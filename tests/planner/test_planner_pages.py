@@ -50,6 +50,24 @@ def test_entries_without_a_due_date_are_met_page_by_page_too(
     assert len(found) == len(set(found)) == len(company.world.rows("ledger_entries"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ("first: 0", "first"),
+        ("last: 1001", "last"),
+        ('after: "YWJj"', "after"),
+        ('before: "YWJj"', "before"),
+    ],
+)
+@pytest.mark.parametrize("selected", ["totalCount", "__typename", "nodes { code }"])
+def test_an_argument_is_refused_whatever_is_selected(
+    company: Company, arguments: str, path: str, selected: str
+) -> None:
+    text = f"{{ customers({arguments}) {{ {selected} }} }}"
+    outcome = company.planned.ask(company.viewer("admin"), text)
+    assert (outcome.code, outcome.path) == ("VALIDATION", ("customers", path))
+
+
 def test_every_order_of_every_list_can_be_walked(company: Company) -> None:
     """Forwards and backwards, one row at a time, in each order that an input type names."""
     for list_name, order_type in (("customers", "Customer"), ("ledgerEntries", "LedgerEntry")):
