@@ -5,7 +5,7 @@ A cursor is a position, not a row: it stays good when the row goes, and when oth
 
 from base64 import urlsafe_b64decode
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -79,7 +79,7 @@ def _parser(key: OrderKey, path: tuple[str, ...]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         try:
             return read(text)
-        except (ValueError, InvalidOperation):
+        except (ValueError, InvalidOperation, OverflowError):
             raise _not_a_cursor(path) from None
 
     return parse
@@ -103,7 +103,7 @@ def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError("no offset")
-    return instant
+    return instant.astimezone(UTC)
 
 
 def _date(text: str) -> date:

@@ -68,6 +68,33 @@ def test_an_argument_is_refused_whatever_is_selected(
     assert (outcome.code, outcome.path) == ("VALIDATION", ("customers", path))
 
 
+@pytest.mark.parametrize(
+    ("order", "values"),
+    [
+        ("CREATED_AT", ["0001-01-01T00:00:00+23:00"]),
+        ("CREATED_AT", ["9999-12-31T23:59:59-23:00"]),
+        ("CREATED_AT", ["2026-01-01T00:00:00"]),
+        ("CREATED_AT", ["yesterday"]),
+        ("PENDING_BALANCE", ["NaN"]),
+        ("PENDING_BALANCE", ["Infinity"]),
+        ("PENDING_BALANCE", ["1e41"]),
+        ("PENDING_BALANCE", [5]),
+        ("CODE", ["nul\0"]),
+        ("CODE", [None]),
+        ("CODE", []),
+        ("CODE", ["one", "too many"]),
+    ],
+)
+def test_a_forged_cursor_is_refused_as_a_cursor(
+    company: Company, order: str, values: list[object]
+) -> None:
+    listed = [f"Customer+{order}+ID", *values, "00000000-0000-0000-0000-000000000000"]
+    cursor = urlsafe_b64encode(orjson.dumps(listed)).decode().rstrip("=")
+    text = f'{{ customers(after: "{cursor}", orderBy: {{field: {order}}}) {{ nodes {{ id }} }} }}'
+    outcome = company.planned.ask(company.viewer("admin"), text)
+    assert (outcome.code, outcome.path) == ("VALIDATION", ("customers", "after"))
+
+
 def test_every_order_of_every_list_can_be_walked(company: Company) -> None:
     """Forwards and backwards, one row at a time, in each order that an input type names."""
     for list_name, order_type in (("customers", "Customer"), ("ledgerEntries", "LedgerEntry")):
