@@ -1,0 +1,45 @@
+"""Documents that mean the same are answered the same, and none breaks the statement."""
+
+import orjson
+import pytest
+
+from tests.planner.company import Company
+
+PREFIXES = "abcdefghijklmnopqrstuvwxyz"
+
+
+def _codes(company: Company, text: str, code: str) -> set[str]:
+    outcome = company.planned.ask(company.viewer("admin"), text, {"code": code})
+    return {each["code"] for each in orjson.loads(outcome.json or "")["customers"]["nodes"]}
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_client_may_use_any_alias(company: Company, prefix: str) -> None:
+    """Also those that look like the names that the statement gives to its own parts."""
+    for number in range(1, 25):
+        alias = f"{prefix}{number}"
+        text = f"""{{ customers(first: 1) {{ {alias}: nodes {{
+            {alias}: code
+            ledgerEntries(first: 1) {{ edges {{ {alias}: node {{ {alias}: number }} }} }}
+        }} }} }}"""
+        outcome = company.planned.ask(company.viewer("admin"), text)
+        (found,) = orjson.loads(outcome.json or "")["customers"][alias]
+        assert found[alias].startswith("C")
+
+
+@pytest.mark.parametrize("alias", ["number", "k0", "k1", "customers_id", "customers_code", "node"])
+def test_an_alias_may_be_the_name_of_a_column(company: Company, alias: str) -> None:
+    text = f"{{ customers(first: 1) {{ nodes {{ {alias}: businessName code id }} }} }}"
+    outcome = company.planned.ask(company.viewer("admin"), text)
+    (found,) = orjson.loads(outcome.json or "")["customers"]["nodes"]
+    assert found[alias] in {row["business_name"] for row in company.world.rows("customers")}
+
+
+def test_selections_may_come_to_nothing(company: Company) -> None:
+    for text in (
+        "{ customers @skip(if: true) { nodes { code } } }",
+        "{ products { totalCount @skip(if: true) } }",
+        "{ products { nodes { sku @include(if: false) } } }",
+        "{ nodes(ids: []) { id } }",
+    ):
+        assert company.planned.ask(company.viewer("admin"), text).code is None
