@@ -119,11 +119,12 @@ class _ListOfOrigins(Constant):
 
 
 def _inside(node: ValueNode | None, step: str | int) -> ValueNode | None:
+    if isinstance(step, int):
+        # A single value where a list may stand: coercion made it a list of one.
+        return node.values[step] if isinstance(node, ListValueNode) else node
     if isinstance(node, ObjectValueNode):
         return next((each.value for each in node.fields if each.name.value == step), None)
-    if isinstance(node, ListValueNode) and isinstance(step, int):
-        return node.values[step]
-    return node  # a single value where a list may stand: coercion made it a list of one
+    return node
 
 
 class Binder:

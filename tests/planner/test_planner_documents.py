@@ -13,6 +13,24 @@ def _codes(company: Company, text: str, code: str) -> set[str]:
     return {each["code"] for each in orjson.loads(outcome.json or "")["customers"]["nodes"]}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "and: {code: {eq: $code}}",
+        "and: {code: {in: [$code]}}",
+        "or: {and: {code: {startsWith: $code}}}",
+        "not: {or: {not: {code: {eq: $code}}}}",
+        "and: [{code: {eq: $code}}]",
+    ],
+)
+def test_one_condition_in_place_of_a_list_takes_the_variables_of_each_request(
+    company: Company, given: str
+) -> None:
+    text = f"query($code: String!) {{ customers(filter: {{{given}}}) {{ nodes {{ code }} }} }}"
+    codes = ["C007", "C014"]
+    assert [_codes(company, text, code) for code in codes] == [{code} for code in codes]
+
+
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_a_client_may_use_any_alias(company: Company, prefix: str) -> None:
     """Also those that look like the names that the statement gives to its own parts."""
