@@ -93,6 +93,8 @@ class Selections:
                 if isinstance(value, VariableNode)
                 else cast("BooleanValueNode", value).value
             )
+            if condition is None:
+                raise refused(f"@{directive.name.value} takes true or false, not null.")
             if condition is (directive.name.value == "skip"):
                 return False
         return True

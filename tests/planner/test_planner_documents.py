@@ -53,6 +53,13 @@ def test_an_alias_may_be_the_name_of_a_column(company: Company, alias: str) -> N
     assert found[alias] in {row["business_name"] for row in company.world.rows("customers")}
 
 
+@pytest.mark.parametrize("directive", ["skip", "include"])
+def test_a_directive_given_null_is_refused(company: Company, directive: str) -> None:
+    text = f"query($c: Boolean = true) {{ products {{ nodes {{ sku @{directive}(if: $c) }} }} }}"
+    outcome = company.planned.ask(company.viewer("admin"), text, {"c": None})
+    assert outcome.code == "VALIDATION"
+
+
 def test_selections_may_come_to_nothing(company: Company) -> None:
     for text in (
         "{ customers @skip(if: true) { nodes { code } } }",
