@@ -56,6 +56,7 @@ _BOUND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.JSON: JSON(),
 }
 MAX_FIELDS = 5000
+MAX_DEPTH = 20
 
 
 class Compiler:
@@ -75,6 +76,7 @@ class Compiler:
         self.binder = Binder()
         self._aliases = 0
         self._fields = 0
+        self._depth = 0
 
     def alias(self, prefix: str) -> str:
         """A name that nothing else in the statement has: no response key has a dollar sign."""
@@ -136,6 +138,7 @@ class Compiler:
         form only, of an embedded object that the viewer may not see whole.
         """
         columns: list[ColumnElement[Any]] = []
+        self._depth += 1
         for selected in self.selections.of(planned_type.name, selection_sets):
             self._count_field(selected)
             if selected.name == "__typename":
@@ -144,6 +147,7 @@ class Compiler:
                 field = planned_type.fields[selected.name]
                 value = self._guarded(planned_type, field, row, rows, selected, masked=masked)
             columns.append(value.label(selected.key))
+        self._depth -= 1
         return columns
 
     def arguments(self, field: PlannedField, selected: Selected) -> Arguments:
@@ -155,6 +159,8 @@ class Compiler:
         self._fields += 1
         if self._fields > MAX_FIELDS:
             raise refused(f"An operation selects at most {MAX_FIELDS} fields.", selected.key)
+        if self._depth > MAX_DEPTH:
+            raise refused(f"Objects nest at most {MAX_DEPTH} deep.", selected.key)
 
     def _root_field(self, planned_type: PlannedType, selected: Selected) -> ColumnElement[Any]:
         self._count_field(selected)

@@ -20,6 +20,8 @@ from app.planner.refusals import refused
 
 # Response keys become column names of a subselect, and PostgreSQL cuts those off silently.
 MAX_RESPONSE_KEY = 63
+# A subselect has at most 1664 columns, some of them the planner's own.
+MAX_RESPONSE_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Selections:
         visited: set[str] = set()
         for selection_set in selection_sets:
             self._collect(runtime_type, selection_set.selections, found, visited)
+        if len(found) > MAX_RESPONSE_KEYS:
+            raise refused(f"An object has at most {MAX_RESPONSE_KEYS} fields.", *list(found)[-1:])
         return [Selected(key, tuple(nodes)) for key, nodes in found.items()]
 
     def _collect(

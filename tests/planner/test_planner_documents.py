@@ -68,3 +68,24 @@ def test_selections_may_come_to_nothing(company: Company) -> None:
         "{ nodes(ids: []) { id } }",
     ):
         assert company.planned.ask(company.viewer("admin"), text).code is None
+
+
+@pytest.mark.parametrize("place", ["nodes", "connection", "edges", "root"])
+def test_more_fields_than_a_row_has_columns_are_refused(company: Company, place: str) -> None:
+    count = 1640
+    sku, total = (" ".join(f"a{n}: {of}" for n in range(count)) for of in ("sku", "totalCount"))
+    cursors = " ".join(f"a{n}: cursor" for n in range(count))
+    text = {
+        "nodes": f"{{ products {{ nodes {{ {sku} }} }} }}",
+        "connection": f"{{ products {{ {total} }} }}",
+        "edges": f"{{ products {{ edges {{ {cursors} }} }} }}",
+        "root": " ".join(("{", *(f"a{n}: __typename" for n in range(count)), "}")),
+    }[place]
+    assert company.planned.ask(company.viewer("admin"), text).code == "VALIDATION"
+
+
+def test_objects_nested_without_end_are_refused(company: Company) -> None:
+    for depth in (11, 40, 60):
+        inside = "ledgerEntries { nodes { customer { " * depth + "code" + " } } }" * depth
+        text = f"{{ customers {{ nodes {{ {inside} }} }} }}"
+        assert company.planned.ask(company.viewer("admin"), text).code == "VALIDATION"
