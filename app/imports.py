@@ -149,9 +149,12 @@ class _Terminal:
 
 
 class _RowsPerSecond(ProgressColumn):
+    """Over the whole time: portions come in jumps."""
+
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} rows/s")
+        """Nothing until there is something to tell."""
+        seconds = task.finished_time or task.elapsed
+        return Text(f"{task.completed / seconds:,.0f} rows/s" if seconds else "")
 
 
 def _sum_up(summary: Summary, watcher: _Terminal, order: Order) -> None:
