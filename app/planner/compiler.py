@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Integer,
+    Label,
     Select,
     Text,
     and_,
@@ -99,7 +100,7 @@ class Compiler:
         """The statement's rows as a JSON list, in its order: a scalar subselect."""
         name = self.alias("o")
         rows = statement.subquery(name)
-        listed = func.json_agg(func.row_to_json(literal_column(name)))
+        listed = func.json_agg(literal_column(name))
         made = select(func.coalesce(listed, literal_column("'[]'::json"))).select_from(rows)
         return made.scalar_subquery()
 
@@ -115,8 +116,8 @@ class Compiler:
 
     def root_columns(
         self, type_name: str, selection_sets: Iterable[SelectionSetNode]
-    ) -> list[ColumnElement[Any]]:
-        """The fields of an operation or of a mutation's payload, as JSON under their keys."""
+    ) -> list[Label[Any]]:
+        """The fields of an operation or of a mutation's payload: JSON values by response key."""
         planned_type = self.catalogue.type(type_name)
         return [
             self._root_field(planned_type, selected).label(selected.key)
@@ -165,12 +166,12 @@ class Compiler:
     def _root_field(self, planned_type: PlannedType, selected: Selected) -> ColumnElement[Any]:
         self._count_field(selected)
         if selected.name == "__typename":
-            return constant(planned_type.name)
+            return constant(f'"{planned_type.name}"')
         field = planned_type.fields[selected.name]
         declaration = field.declaration
         if isinstance(declaration, Bound):
             kind = _BOUND_TYPES.get(declaration.kind, Text())
-            return bindparam(declaration.name, type_=kind)
+            return func.to_json(bindparam(declaration.name, type_=kind))
         if isinstance(declaration, (Lookup, NodeLookup)):
             return LookupCompiler(self, field, selected).json()
         allowed = self.guards.grant.query(field.coordinate, field.item)

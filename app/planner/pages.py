@@ -118,7 +118,7 @@ class PageCompiler:
     def _listed(self, name: str) -> ColumnElement[Any]:
         """Every row of the page, in the page's order: that of the subselect it comes from."""
         self.reads_page = True
-        made: ColumnElement[Any] = func.json_agg(func.row_to_json(literal_column(name)))
+        made: ColumnElement[Any] = func.json_agg(literal_column(name))
         if self.looks_ahead:
             made = made.filter(self._number() <= self.window.size)
         return func.coalesce(made, literal_column("'[]'::json"))
