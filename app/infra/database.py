@@ -15,6 +15,8 @@ import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as AsyncpgDialect  # noqa: N812 - it is a class
 
+from app.infra.read_pool import ReadPool
+
 APPLICATION_ROLE = "customer_flow_app"
 READER_ROLE = "customer_flow_read"
 MAX_ATTEMPTS = 5
@@ -107,7 +109,7 @@ class Database:
         self._read_url = read_url or url
         self._pool_size = pool_size
         self._write: asyncpg.Pool[asyncpg.Record] | None = None
-        self._read: asyncpg.Pool[asyncpg.Record] | None = None
+        self._read: ReadPool | None = None
 
     async def open(self) -> None:
         """Connect both pools; raises what the driver raises when PostgreSQL is not there."""
@@ -123,15 +125,18 @@ class Database:
                 "plan_cache_mode": "force_generic_plan",
             },
         )
-        self._read = await _pool(
-            self._read_url,
+        self._read = ReadPool(
+            await _pool(
+                self._read_url,
+                self._pool_size,
+                {
+                    "role": READER_ROLE,
+                    "application_name": "customer-flow read",
+                    "default_transaction_read_only": "on",
+                    "jit": "off",
+                },
+            ),
             self._pool_size,
-            {
-                "role": READER_ROLE,
-                "application_name": "customer-flow read",
-                "default_transaction_read_only": "on",
-                "jit": "off",
-            },
         )
 
     async def close(self) -> None:
@@ -142,7 +147,7 @@ class Database:
         self._read = self._write = None
 
     @property
-    def read_pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+    def read_pool(self) -> ReadPool:
         """For single read statements outside any transaction."""
         if self._read is None:
             raise RuntimeError("the database is not open")
