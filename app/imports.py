@@ -102,7 +102,7 @@ class _Terminal:
         self._write = write
         self._size = file.stat().st_size if file.is_file() else 0
         self.first_refusals: list[Refusal] = []
-        self.reasons: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
         self._steps: dict[str, int] = {}
         self._progress = Progress(
             TextColumn("{task.description:<8}"),
@@ -132,7 +132,8 @@ class _Terminal:
     def refused(self, refusal: Refusal) -> None:
         """Write it down; the first few are shown in the end."""
         self._write(refusal)
-        self.reasons[refusal.reason] += 1
+        # By column and code: reasons name lines and dates, of which there may be millions.
+        self.kinds[f"{refusal.code} in {refusal.column or 'the row'}"] += 1
         if len(self.first_refusals) < _SHOWN:
             self.first_refusals.append(refusal)
 
@@ -175,8 +176,8 @@ def _sum_up(summary: Summary, watcher: _Terminal, order: Order) -> None:
         place = f"line {refusal.line}" + (f", {refusal.column}" if refusal.column else "")
         lines.append(f"  {place}: {refusal.reason}")
     if summary.refused > len(watcher.first_refusals):
-        lines.append("The reasons, most frequent first:")
-        lines.extend(f"  {count:,} x {reason}" for reason, count in watcher.reasons.most_common(10))
+        lines.append("In all, most frequent first:")
+        lines.extend(f"  {count:,} x {kind}" for kind, count in watcher.kinds.most_common(_SHOWN))
     if summary.refused and order.report is not None:
         lines.append(f"All of them are in {order.report}.")
     for line in lines:

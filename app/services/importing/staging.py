@@ -67,23 +67,18 @@ class Staging:
         if len(self._rows) >= _WAITING:
             self._flush()
 
-    def finish(self) -> list[Refusal]:
-        """Complete the staging; the rows that repeat a reference are out again."""
+    def finish(self) -> Iterator[Refusal]:
+        """Complete the staging, to the last refusal: rows that repeat a reference are out again."""
         self._flush()
-        repeated = [
-            Refusal(
+        for line, first in self._database.execute(_REPEATED):
+            yield Refusal(
                 line=line,
                 column="",
                 code=ErrorCode.VALIDATION,
                 reason=f"Line {first} has the same customer and reference.",
             )
-            for line, first in self._database.execute(_REPEATED)
-        ]
-        self._database.executemany(
-            "DELETE FROM rows WHERE line = ?", [(each.line,) for each in repeated]
-        )
+        self._database.execute(f"DELETE FROM rows WHERE line IN (SELECT line FROM ({_REPEATED}))")  # noqa: S608 - ours
         self._database.execute("CREATE INDEX in_order ON rows (code, dated, line)")
-        return repeated
 
     @property
     def months(self) -> list[date]:
