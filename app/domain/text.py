@@ -32,6 +32,13 @@ def paragraph(text: str | None, *path: str, maximum: int = PARAGRAPH) -> str | N
     return None if text is None else _checked(text, _CONTROL_BUT_LAYOUT, maximum, path) or None
 
 
+def opaque(text: str | None, *path: str, maximum: int = LINE) -> str | None:
+    """What is given back to its sender as it came."""
+    if text is not None:
+        _checked(text, _CONTROL, maximum, path)
+    return text
+
+
 def key(text: str, *path: str, maximum: int) -> str:
     """A name that programs compare: 1 to `maximum` printable characters, never trimmed."""
     if not 1 <= len(text) <= maximum or not text.isprintable() or text != text.strip():

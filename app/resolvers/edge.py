@@ -13,6 +13,7 @@ import orjson
 from strawberry import UNSET
 from strawberry.types import Info
 
+from app.domain import text
 from app.domain.errors import DomainError
 from app.infra.database import Rollback, Transaction
 from app.planner.plans import Answer, Stale
@@ -45,6 +46,7 @@ async def carry_out(
 
     async def attempt(tx: Transaction) -> Answer:
         actor = context.signed_in()
+        text.opaque(mutation_id, "meta", "clientMutationId")
         keys = await work(tx, actor)
         plan = plan_selection(context, place, type_name, selection_sets, actor)
         extra = {"user_errors": "[]", "client_mutation_id": mutation_id, **keys}

@@ -17,7 +17,7 @@ from app.policies.grant import Grant
 from app.policies.policy import shipped_policy
 from app.policies.roles import Role
 from app.policies.scopes import Scope
-from tests.factories import Books, make_customer, make_team, make_user, open_books
+from tests.factories import Books, actor_of, make_customer, make_team, make_user, open_books
 from tests.serving import Client, Server
 
 TODAY = datetime.now(UTC).date()
@@ -79,6 +79,10 @@ class Stage:
             return self.people[role]
         user_id = await make_user(self.database, role, customer=customer_id)
         return Person(user_id, role, self.client(user_id))
+
+    def books_of(self, person: Person) -> Books:
+        """Books that this person posts in."""
+        return Books(self.database, actor_of(person.user_id, person.role))
 
     def unused_year(self) -> date:
         return date(next(_unused_years), 1, 1)
