@@ -14,7 +14,7 @@ from app.services.auth.passwords import Passwords
 from app.services.auth.viewers import Viewers
 from app.services.demo import seed
 from app.services.demo.company import PASSWORD
-from tests.conftest import administer, url_of
+from tests.conftest import administer, drop_database, url_of
 from tests.invariants import broken, snapshot
 
 LOG_INS = {
@@ -162,7 +162,7 @@ async def fresh(servers: dict[str, str]) -> AsyncIterator[str]:
     server = servers["database_url"]
     await administer(server, f"CREATE DATABASE demo_fresh TEMPLATE {servers['template']}")
     yield url_of(server, "demo_fresh")
-    await administer(server, "DROP DATABASE demo_fresh WITH (FORCE)")
+    await drop_database(server, "demo_fresh")
 
 
 @pytest.mark.parametrize("day", [date(2027, 1, 1), date(2028, 2, 29)], ids=str)
