@@ -11,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 from hypothesis.strategies import SearchStrategy
 
+from app.planner.plans import Plans
 from tests.conftest import administer, url_of
 from tests.generation.operations import Operation, operations
 from tests.planner.harness import PLAIN, Planned, sight_of
@@ -68,13 +69,16 @@ class Company:
 
 
 @contextmanager
-def stood_up(servers: dict[str, str], runner: asyncio.Runner, world: World) -> Iterator[Company]:
-    """The world in a database that is gone afterwards."""
+def stood_up(
+    servers: dict[str, str], runner: asyncio.Runner, world: World, plans: Plans | None = None
+) -> Iterator[Company]:
+    """The world in a database that is gone afterwards. Plans may be shared: no data are in them."""
     name = f"world_{uuid4().hex[:12]}"
     server = servers["database_url"]
     create = f"CREATE DATABASE {name} TEMPLATE {servers['template']}"
     runner.run(administer(server, create))
     planned = Planned(url_of(server, name), runner)
+    planned.plans = plans or planned.plans
     try:
         planned.as_owner(lambda connection: load(connection, world))
         yield Company(world, planned)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.planner.company import Company, stood_up
-from tests.planner.world import build
+from tests.planner.world_building import build
 
 COMMON = {
     "deadline": None,

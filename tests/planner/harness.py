@@ -108,7 +108,7 @@ class Planned:
             "today": TODAY,
         }
         try:
-            plan = self.plans.plan(
+            plan = await self.plans.plan(
                 document, "test", "Query", (operation.node.selection_set,), given, grant
             )
             stamp = Stamp(viewer["access_version"], policy.version)
