@@ -134,6 +134,7 @@ class Database:
                     "application_name": "customer-flow read",
                     "default_transaction_read_only": "on",
                     "jit": "off",
+                    "statement_timeout": "30s",
                 },
             ),
             self._pool_size,

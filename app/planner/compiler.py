@@ -1,6 +1,7 @@
 """Puts one statement together out of a selection set, a grant and the shape of the variables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from graphql import FragmentDefinitionNode, SelectionSetNode
@@ -57,6 +58,7 @@ _BOUND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.JSON: JSON(),
 }
 MAX_FIELDS = 5000
+MAX_RELATIONS = 300
 MAX_DEPTH = 20
 
 
@@ -78,6 +80,10 @@ class Compiler:
         self._aliases = 0
         self._fields = 0
         self._depth = 0
+        self._relations = 0
+        # For each page, the parameters of its own size and of those of the pages around it.
+        self.pages: list[tuple[str, ...]] = []
+        self._pages_around: tuple[str, ...] = ()
 
     def alias(self, prefix: str) -> str:
         """A name that nothing else in the statement has: no response key has a dollar sign."""
@@ -87,7 +93,19 @@ class Compiler:
     def table_row(self, planned_type: PlannedType) -> TableRow:
         """A fresh row of the type's table."""
         assert planned_type.source is not None
+        self._relations += 1
+        if self._relations > MAX_RELATIONS:
+            raise refused(f"An operation reads at most {MAX_RELATIONS} lists and objects.")
         return TableRow(self.alias("t"), planned_type.source)
+
+    @contextmanager
+    def inside_page(self, size: str) -> Iterator[None]:
+        """What is compiled within is read for each row of a page of this size."""
+        around = self._pages_around
+        self._pages_around = (*around, size)
+        self.pages.append(self._pages_around)
+        yield
+        self._pages_around = around
 
     def json_of(self, statement: Select[Any]) -> ColumnElement[Any]:
         """The statement's one row as a JSON object, or null: a scalar subselect."""

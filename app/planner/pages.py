@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import SelectionSetNode
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     FromClause,
     Integer,
@@ -47,7 +48,7 @@ class Window:
     """Which way a page is read, and how many rows it has at most."""
 
     forward: bool
-    size: ColumnElement[Any]
+    size: BindParameter[Any]
 
 
 class PageCompiler:
@@ -90,12 +91,11 @@ class PageCompiler:
 
     def json(self) -> ColumnElement[Any]:
         """The connection as one JSON object, as a scalar subselect."""
-        columns = [
-            self._field(selected).label(selected.key)
-            for selected in self.compiler.selections.of(
-                f"{self.type.name}Connection", self.selected.selection_sets
-            )
-        ]
+        selections = self.compiler.selections.of(
+            f"{self.type.name}Connection", self.selected.selection_sets
+        )
+        with self.compiler.inside_page(self.window.size.key):
+            columns = [self._field(selected).label(selected.key) for selected in selections]
         statement = select(*columns)
         if self.reads_page:
             source: FromClause = self._numbered_page()

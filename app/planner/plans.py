@@ -5,9 +5,11 @@ version) in the same snapshot as the data. An answer whose stamp is not the one 
 for is thrown away by the caller, who compiles anew: a stale grant never decides anything.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Protocol
 
 from graphql import SelectionSetNode
@@ -19,11 +21,13 @@ from app.models import policy_state, users
 from app.planner.catalogue import Catalogue
 from app.planner.compiler import Compiler
 from app.planner.documents import Document
+from app.planner.refusals import refused
 from app.planner.values import Binding, Constant, as_given, shape
 from app.policies.grant import Grant
 from app.policies.predicates import viewer_id
 
 MAX_PLANS = 2000
+MAX_NESTED_ROWS = 200_000
 
 
 class Stale(Exception):
@@ -62,6 +66,7 @@ class Plan:
     The fields are put together here: PostgreSQL would copy the whole answer once more for it.
     `openings` is what stands before each value in the object; None: the one value is all.
 
+    `nested_pages` gives, for each page inside a page, the slots of the sizes that multiply.
     `unused` are values that nothing selected depends on. They are checked all the same, so that
     an argument is refused whatever is selected beside it.
     """
@@ -70,6 +75,7 @@ class Plan:
     slots: tuple[str | Binding, ...]
     openings: tuple[str, ...] | None
     unused: tuple[Binding, ...]
+    nested_pages: tuple[tuple[int, ...], ...]
     withheld: tuple[str, ...]
     masked: tuple[str, ...]
 
@@ -87,10 +93,20 @@ class Plan:
             context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
             for slot in self.slots
         ]
+        if self.nested_pages:
+            self._bound_rows(arguments)
         row = await connection.fetchrow(self.sql, *arguments)
         if row is None or row[0] != stamp.access_version or row[1] != stamp.policy_version:
             raise Stale
         return Answer(self._json(row), self.withheld, self.masked)
+
+    def _bound_rows(self, arguments: list[Any]) -> None:
+        """Pages inside pages multiply: what they can come to together has a bound."""
+        rows = sum(prod(arguments[slot] for slot in path) for path in self.nested_pages)
+        if rows > MAX_NESTED_ROWS:
+            raise refused(
+                f"These pages could hold {rows} rows: at most {MAX_NESTED_ROWS}. Ask for less."
+            )
 
     def _json(self, row: Sequence[Any]) -> str:
         if self.openings is None:
@@ -114,7 +130,7 @@ class Plans:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def plan(
+    async def plan(
         self,
         document: Document,
         place: Hashable,
@@ -127,7 +143,8 @@ class Plans:
     ) -> Plan:
         """The plan for selections on a root type, at a `place` of the document that names them.
 
-        With `only_value` the JSON is the value of the single field selected, not an object.
+        With `only_value` the JSON is the value of the single field selected, not an object. What
+        was not compiled yet is compiled in a thread: a wide document holds nobody else up.
         """
         key = (
             document.key,
@@ -139,8 +156,14 @@ class Plans:
         plan = self._kept.get(key)
         if plan is None:
             self.misses += 1
-            plan = self._compile(
-                document, type_name, selection_sets, variables, grant, only_value=only_value
+            plan = await asyncio.to_thread(
+                self._compile,
+                document,
+                type_name,
+                selection_sets,
+                variables,
+                grant,
+                only_value=only_value,
             )
             self._kept[key] = plan
             if len(self._kept) > MAX_PLANS:
@@ -180,6 +203,11 @@ class Plans:
             ),
             openings=None if only_value else _openings(columns),
             unused=tuple(each for name, each in bindings.items() if name not in used),
+            nested_pages=tuple(
+                tuple(statement.names.index(name) for name in path)
+                for path in compiler.pages
+                if len(path) > 1 and used.issuperset(path)
+            ),
             withheld=tuple(compiler.guards.withheld),
             masked=tuple(compiler.guards.masked),
         )

@@ -48,7 +48,7 @@ async def carry_out(
         actor = context.signed_in()
         text.opaque(mutation_id, "meta", "clientMutationId")
         keys = await work(tx, actor)
-        plan = plan_selection(context, place, type_name, selection_sets, actor)
+        plan = await plan_selection(context, place, type_name, selection_sets, actor)
         extra = {"user_errors": "[]", "client_mutation_id": mutation_id, **keys}
         answer = await run(plan, tx.connection, context, actor, extra)
         if dry_run:

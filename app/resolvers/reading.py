@@ -1,6 +1,6 @@
 """The edge of reads: plans run on the read pool, again when the viewer turns out to be stale."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -55,20 +55,20 @@ class Reader:
         return answer
 
     async def _answer(
-        self, plan_for: Callable[[Actor], Plan], extra: Mapping[str, Any] | None = None
+        self, plan_for: Callable[[Actor], Awaitable[Plan]], extra: Mapping[str, Any] | None = None
     ) -> Answer:
         context = self.context
         pool = context.program.database.read_pool
         for _ in range(MAX_ATTEMPTS):
             actor = context.signed_in()
             try:
-                return await run(plan_for(actor), pool, context, actor, extra)
+                return await run(await plan_for(actor), pool, context, actor, extra)
             except Stale:
                 context.actor = await context.actor_now()
         raise RuntimeError("the viewer or the policy changes faster than one statement runs")
 
 
-def plan_selection(
+async def plan_selection(
     context: Context,
     place: Hashable,
     type_name: str,
@@ -78,7 +78,7 @@ def plan_selection(
     only_value: bool = False,
 ) -> Plan:
     """The plan of a selection of this request's document, for an actor."""
-    return context.program.plans.plan(
+    return await context.program.plans.plan(
         context.document,
         place,
         type_name,
