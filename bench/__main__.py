@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -119,7 +119,8 @@ class Bench:
         connections: int = CLIENTS,
         seconds: float | None = None,
     ) -> Measured:
-        return await generate(
+        before = server.processor_seconds()
+        result = await generate(
             Load(
                 port=server.port,
                 connections=connections,
@@ -128,6 +129,10 @@ class Bench:
                 requests=requests,
             )
         )
+        after = server.processor_seconds()
+        if before is None or after is None:
+            return result
+        return replace(result, server_cpu_us=(after - before) / result.answered * 1e6)
 
 
 async def run(options: argparse.Namespace) -> list[Compared]:

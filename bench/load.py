@@ -53,17 +53,25 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What came of it. `refused` counts answers with a status other than 200."""
+    """What came of it. `refused` counts answers with a status other than 200.
+
+    `answered` counts those of the warm-up too. `server_cpu_us` is the processor time of the server
+    process for each of them, without PostgreSQL's: what others on the machine disturb least.
+    """
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
     count: int
     refused: int
+    answered: int
+    server_cpu_us: float | None = None
     samples: list[str] = field(default_factory=list, repr=False)
 
 
-def measured(latencies: list[float], seconds: float, *, refused: int = 0) -> Measured:
+def measured(
+    latencies: list[float], seconds: float, *, answered: int, refused: int = 0
+) -> Measured:
     """Percentiles of latencies in seconds."""
     ordered = sorted(latencies)
     if not ordered:
@@ -74,6 +82,7 @@ def measured(latencies: list[float], seconds: float, *, refused: int = 0) -> Mea
         p99_ms=ordered[int(len(ordered) * 0.99)] * 1000,
         count=len(ordered),
         refused=refused,
+        answered=answered,
     )
 
 
@@ -90,6 +99,7 @@ class Run:
         self.latencies: list[float] = []
         self.samples: list[str] = []
         self.refused = 0
+        self.answers = 0
         self.lost: Exception | None = None
 
     def next_request(self) -> bytes:
@@ -103,6 +113,7 @@ class Run:
     def answered(self, sent: float, head: bytes, body: bytes) -> bool:
         """Note an answer; returns whether there is time for another request."""
         now = perf_counter()
+        self.answers += 1
         if not head.startswith(b"HTTP/1.1 200"):
             self.refused += 1
             self.samples.append(body[:1000].decode())
@@ -182,7 +193,7 @@ async def drive(load: Load) -> Measured:
     await asyncio.gather(*waiting)
     if run.lost is not None:
         raise run.lost
-    figures = measured(run.latencies, load.seconds, refused=run.refused)
+    figures = measured(run.latencies, load.seconds, answered=run.answers, refused=run.refused)
     return Measured(**{**asdict(figures), "samples": run.samples})
 
 

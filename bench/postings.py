@@ -121,7 +121,7 @@ def run_pgbench(
         for log in Path(place).glob("latencies.*"):
             # client, transaction, latency in microseconds, script, epoch, microseconds
             latencies += [int(line.split()[2]) / 1e6 for line in log.read_text().splitlines()]
-    return measured(latencies, seconds)
+    return measured(latencies, seconds, answered=len(latencies))
 
 
 def _program() -> Path:

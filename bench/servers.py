@@ -29,6 +29,14 @@ class Server:
     port: int
     process_id: int
 
+    def processor_seconds(self) -> float | None:
+        """Processor time that the process has used; None where the system does not tell it."""
+        threads = Path(f"/proc/{self.process_id}/task")
+        if not threads.exists():
+            return None
+        used = ((each / "schedstat").read_text().split()[0] for each in threads.iterdir())
+        return sum(map(int, used)) / 1e9
+
 
 @asynccontextmanager
 async def product(environment: Mapping[str, str], log: Path) -> AsyncIterator[Server]:
