@@ -89,13 +89,13 @@ def fraction(rate: Decimal, *path: str) -> Decimal:
 
 
 def four_decimals(number: Decimal, *path: str) -> Decimal:
-    """`number` at a scale of four; `Invalid` if below zero, too large, or rounded by it."""
+    """`number` at scale four, zero unsigned; `Invalid` if below zero, too large, or rounded."""
     if not number.is_finite() or not 0 <= number < money.MAX_AMOUNT:
         raise Invalid("This number is out of range.", *path)
     quantised = number.quantize(_FOUR_DECIMALS, context=_WIDE)
     if quantised != number:
         raise Invalid("This number has at most 4 decimals.", *path)
-    return quantised
+    return quantised or _FOUR_DECIMALS * 0
 
 
 def _checked_item(item: LineItem, path: tuple[str, ...]) -> LineItem:

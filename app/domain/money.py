@@ -25,7 +25,10 @@ def zero(currency_code: str) -> Decimal:
 
 
 def exact(amount: Decimal, currency_code: str, *path: str) -> Decimal:
-    """`amount` at the currency's scale; `Invalid` if not finite, too large, or to be rounded."""
+    """`amount` at the currency's scale; `Invalid` if not finite, too large, or to be rounded.
+
+    Zero comes out unsigned: PostgreSQL knows no other, and what is hashed must be what is stored.
+    """
     if not amount.is_finite() or abs(amount) >= MAX_AMOUNT:
         raise Invalid("This amount is out of range.", *path)
     with localcontext(_EXACT):
@@ -33,7 +36,7 @@ def exact(amount: Decimal, currency_code: str, *path: str) -> Decimal:
     if quantised != amount:
         digits = MINOR_UNIT_DIGITS[currency_code]
         raise Invalid(f"{currency_code} amounts have at most {digits} decimals.", *path)
-    return quantised
+    return quantised or zero(currency_code)
 
 
 def positive(amount: Decimal, currency_code: str, *path: str) -> Decimal:

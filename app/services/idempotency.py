@@ -54,7 +54,7 @@ def _hashed_fields(kind: type[Any]) -> tuple["Field[Any]", ...]:
 def _plain(value: Any) -> Any:
     match value:
         case Decimal():
-            plain = f"{value:f}"
+            plain = f"{value or Decimal(0):f}"
             return plain.rstrip("0").rstrip(".") if "." in plain else plain
         case str() | int() | bool() | None | date():
             return value

@@ -266,3 +266,27 @@ async def test_each_posting_raises_the_change_number(books: Books, owner: Owner)
         "SELECT change_number FROM accounts WHERE customer_id = $1", customer
     )
     assert changes == 2
+
+
+async def test_a_zero_with_a_minus_sign_is_hashed_as_it_is_stored(
+    books: Books, owner: Owner
+) -> None:
+    customer = await make_customer(books.database)
+    await books.post(
+        PostInvoice(
+            customer_id=customer,
+            transaction_date=DAY,
+            line_items=(
+                LineItem(
+                    description="Signed zeros",
+                    quantity=Decimal(1),
+                    unit_price=Decimal("-0"),
+                    discount=Decimal("-0.00"),
+                    tax_rate=Decimal("-0.0"),
+                ),
+                *lines_of("10"),
+            ),
+        )
+    )
+    # The invariants, checked after every test, recompute the hash from the stored rows.
+    assert await figures(owner, customer) == ("10.00", "0.00", "10.00")
