@@ -56,7 +56,7 @@ class Measured:
     """What came of it. `refused` counts answers with a status other than 200.
 
     `answered` counts those of the warm-up too. `server_cpu_us` is the processor time of the server
-    process for each of them, without PostgreSQL's: what others on the machine disturb least.
+    process for each of them: without PostgreSQL's, and without waiting for a turn.
     """
 
     requests_per_second: float
