@@ -69,6 +69,9 @@ class Operations:
             actor_now=caller.actor_now,
         )
         if not operation.is_planned:
+            if operation.kind == "query":
+                # `viewer` and introspection read no row that would say who is asking, or no more.
+                await context.renew_if_stale()
             return await execute(self._schema, context)
         answer = await Reader(context).operation()
         if not answer.withheld and not answer.masked:

@@ -55,6 +55,16 @@ class Context:
             raise RuntimeError("this field is not public, and nobody is signed in")
         return self.actor
 
+    async def renew_if_stale(self) -> bool:
+        """Read the actor anew if they or the policy have changed; says whether they had.
+
+        For what no stamped statement answers: refusals, and fields made of the grant itself.
+        """
+        if await self.program.viewers.is_current(self.signed_in()):
+            return False
+        self.actor = await self.actor_now()
+        return True
+
     def today(self) -> date:
         """The company's date."""
         return self.program.clock.today()

@@ -64,6 +64,8 @@ async def carry_out(
             context.actor = await context.actor_now()
             continue
         except DomainError as error:
+            if await context.renew_if_stale():
+                continue  # refused, perhaps, by rules that hold no more
             await _audit_refusal(context, info.field_name, error)
             return refused(payload, error, mutation_id)
         note(context, answer)

@@ -7,6 +7,7 @@ import orjson
 from graphql import SelectionSetNode
 from strawberry.types import Info
 
+from app.domain.errors import Forbidden
 from app.planner.plans import Answer, Fetches, Plan, Stale, Stamp
 from app.policies.actor import Actor
 from app.resolvers.context import Context
@@ -65,6 +66,10 @@ class Reader:
                 return await run(await plan_for(actor), pool, context, actor, extra)
             except Stale:
                 context.actor = await context.actor_now()
+            except Forbidden:
+                # Refused before any statement compared the stamp: by rules of the moment only.
+                if not await context.renew_if_stale():
+                    raise
         raise RuntimeError("the viewer or the policy changes faster than one statement runs")
 
 
@@ -113,7 +118,8 @@ def selected_under(
     """What a resolver's field selects, and the place in the document that names the selection."""
     raw = info._raw_info  # noqa: SLF001 - Strawberry offers its own wrappers of nodes only
     path = raw.path.as_list()
-    place = (info.context.operation.name, *path)
+    # Named apart from whole operations: an operation and a response key may be called the same.
+    place = ("field", info.context.operation.name, *path)
     if whole_field:
         return place, (SelectionSetNode(selections=tuple(raw.field_nodes)),)
     sets = (node.selection_set for node in raw.field_nodes)

@@ -96,6 +96,11 @@ class Viewers:
         self._actors.put(user_id, actor)
         return actor
 
+    async def is_current(self, actor: Actor) -> bool:
+        """`is_current`, for answers that no statement of their own stamps."""
+        pool = self._database.read_pool
+        return bool(await pool.fetchval(CURRENT.sql, *CURRENT.arguments(_as_stamped(actor))))
+
     @property
     def policy(self) -> Policy:
         """The rules as last read: what the actors given out lately were compiled from."""
@@ -131,11 +136,14 @@ async def is_current(tx: Transaction, actor: Actor) -> bool:
 
     For mutations and jobs whose own first statement does not compare the stamp.
     """
-    access_version, policy_version = stamp(actor)
-    answer: bool = await tx.fetchval(
-        CURRENT,
-        user_id=actor.user_id,
-        access_version=access_version,
-        policy_version=policy_version,
-    )
+    answer: bool = await tx.fetchval(CURRENT, **_as_stamped(actor))
     return answer
+
+
+def _as_stamped(actor: Actor) -> dict[str, Any]:
+    access_version, policy_version = stamp(actor)
+    return {
+        "user_id": actor.user_id,
+        "access_version": access_version,
+        "policy_version": policy_version,
+    }
