@@ -139,7 +139,9 @@ async def run(options: argparse.Namespace) -> list[Compared]:
     """Everything that was asked for, on servers and data made for this and thrown away after."""
     async with AsyncExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="customer-flow-")))
-        settings = Settings(data_dir=place / "data", database_url=None, redis_url=None)
+        # The directory itself, not one below it: as root, a cluster that the server's user cannot
+        # reach there is made elsewhere, and would stay.
+        settings = Settings(data_dir=place, database_url=None, redis_url=None)
         addresses = await stack.enter_async_context(embedded_servers(settings, report=say))
         url = addresses.database_url
         await asyncio.to_thread(upgrade, url)
