@@ -64,6 +64,7 @@ async def create_customer(tx: Transaction, actor: Actor, command: CreateCustomer
 
 
 def checked(command: CreateCustomer) -> dict[str, Any]:
+    """The columns of the new rows, or Invalid: all that can be told without the database."""
     currency = money.currency(command.currency, "currency")
     credit_limit = money.exact(command.credit_limit, currency, "creditLimit")
     if credit_limit < 0:
