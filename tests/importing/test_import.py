@@ -271,6 +271,23 @@ async def test_a_closed_period_takes_nothing(importing: Importing, owner: Owner)
     assert done.counts == {"invoices": 1}
 
 
+async def test_what_is_there_may_lie_in_a_period_that_was_closed_since(
+    importing: Importing, owner: Owner
+) -> None:
+    await importing("shut,1,2021-10-01,5,2021-10-02\nshut,2,2021-10-01,5,\n")
+    await owner.execute("""
+        UPDATE accounting_periods SET status = 'CLOSED', closed_at = now() + interval '1 hour'
+        WHERE name = '2021-10'
+    """)
+    again = await importing(
+        "shut,1,2021-10-01,5,2021-10-02\n"
+        "shut,2,2021-10-01,5,2021-11-02\n"
+        "shut,3,2021-10-01,5,2021-11-02\n"
+    )
+    assert again.reasons == {4: ("invoice.date", "2021-10-01 is in 2021-10, which is closed.")}
+    assert again.counts == {"settlements": 1, "rows_already_there": 1}
+
+
 async def test_a_dry_run_leaves_nothing(importing: Importing, owner: Owner) -> None:
     before = await snapshot(owner)
     mapping = MAPPING.replace("first = 2020\nlast = 2021", "first = 2030\nlast = 2030")

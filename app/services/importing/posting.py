@@ -101,9 +101,20 @@ class _Attempt:
         if poster.is_dry_run:
             await years.open_years(tx, poster.actor, poster.missing_years)
         calendar = await years.calendar(tx)
-        good = [row for row in self._rows if _is_dated_well(row, calendar, outcome)]
-        accounts = await self._accounts(tx, good, outcome)
-        wanted = await self._wanted(tx, good, accounts, outcome)
+        there = await present.accounts(tx, {row.customer.code for row in self._rows})
+        # A customer is not made for a row that cannot be posted. What is in the books already may
+        # lie in a period that was closed since: of it, only what is left to post is looked at.
+        good = [
+            row
+            for row in self._rows
+            if row.customer.code in there or _is_dated_well(row, row.line, calendar, outcome)
+        ]
+        accounts = there | await self._new_accounts(tx, good, there, outcome)
+        wanted = [
+            each
+            for each in await self._wanted(tx, good, accounts, outcome)
+            if _is_dated_well(each, each.row.line, calendar, outcome)
+        ]
         if wanted:
             await self._post(tx, batch(wanted))
         outcome.counts.invoices += sum(each.invoice is not None for each in wanted)
@@ -112,13 +123,12 @@ class _Attempt:
             raise Rollback(outcome)
         return outcome
 
-    async def _accounts(
-        self, tx: Transaction, rows: Sequence[Row], outcome: Outcome
+    async def _new_accounts(
+        self, tx: Transaction, rows: Sequence[Row], there: dict[str, Account], outcome: Outcome
     ) -> dict[str, Account]:
-        """The customers of the rows; those that are missing are made, as far as the rules allow."""
-        first_rows = {row.customer.code: row for row in reversed(rows)}
-        accounts = await present.accounts(tx, first_rows)
-        for code in sorted(first_rows.keys() - accounts.keys()):
+        """The customers of the rows that are not there yet: made, as far as the rules allow."""
+        accounts: dict[str, Account] = {}
+        for code in sorted({row.customer.code for row in rows} - there.keys()):
             command = self._customers[code]
             try:
                 # A refusal comes before anything is written: the transaction can go on.
@@ -190,14 +200,14 @@ class _Attempt:
             raise _EntryRefused([refused.at(row.line) for row in rows]) from error
 
 
-def _is_dated_well(row: Row, calendar: Calendar, outcome: Outcome) -> bool:
-    """Whether every date of the row can be posted to; if not, the row is refused."""
-    for name, entry in (("invoice", row.invoice), ("settlement", row.settlement)):
+def _is_dated_well(of: Row | Wanted, line: int, calendar: Calendar, outcome: Outcome) -> bool:
+    """Whether every date of what is to be posted is in an open period; if not, it is refused."""
+    for name, entry in (("invoice", of.invoice), ("settlement", of.settlement)):
         if entry is None:
             continue
         try:
             calendar.month_open_for(entry.on)
         except DomainError as error:
-            outcome.refused.append(RowRefused.of(error, f"{name}.date").at(row.line))
+            outcome.refused.append(RowRefused.of(error, f"{name}.date").at(line))
             return False
     return True
