@@ -70,7 +70,7 @@ class GraphqlEndpoint:
             exchange.actor = str(caller.actor.user_id)
             structlog.contextvars.bind_contextvars(actor=exchange.actor)
         parameters = await self._parameters(scope, receive, headers, caller)
-        document, operation = self._operations.find(parameters, caller)
+        document, operation = await self._operations.find(parameters, caller)
         exchange.kind = operation.kind
         exchange.operation = operation.name and operation.name[:MAX_LOGGED_NAME]
         if scope["method"] == "GET":

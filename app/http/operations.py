@@ -17,6 +17,9 @@ from app.resolvers.reading import Reader
 PUBLIC_FIELDS = frozenset({"login", "refreshToken", "__typename"})
 """The only mutations for those who are not signed in."""
 
+MAX_PUBLIC_TEXT = 2000
+"""How long a document may be of those who are not signed in."""
+
 _POST_ONLY = ((b"allow", b"POST"),)
 
 
@@ -29,7 +32,7 @@ class Operations:
         self._program = program
         self._variables = Variables(schema)
 
-    def find(self, parameters: Parameters, caller: Caller) -> tuple[Document, Operation]:
+    async def find(self, parameters: Parameters, caller: Caller) -> tuple[Document, Operation]:
         """The operation asked for. Raises Refused, InvalidDocument or GraphQLError.
 
         Whoever is not signed in learns nothing here but that they have to: not whether the document
@@ -38,7 +41,7 @@ class Operations:
         if caller.actor is None and not _may_be_public(parameters.query):
             raise unauthenticated()
         try:
-            document = self._documents.get(parameters.query)
+            document = await self._documents.get_aside(parameters.query)
             operation = document.operation(parameters.operation_name)
         except (InvalidDocument, GraphQLError):
             if caller.actor is None:
@@ -92,5 +95,8 @@ def refuse_change_by_get(operation: Operation) -> None:
 
 
 def _may_be_public(query: str) -> bool:
-    """Spares parsing what strangers send: a document that names no public field has none."""
-    return "login" in query or "refreshToken" in query
+    """Spares parsing what strangers send: a document that names no public field has none.
+
+    Nor is a long one a log-in: validating it costs more than its square.
+    """
+    return len(query) <= MAX_PUBLIC_TEXT and ("login" in query or "refreshToken" in query)

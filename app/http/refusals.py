@@ -26,6 +26,9 @@ OUTAGES = (
 )
 """What it looks like when PostgreSQL cannot be reached or went away."""
 
+TOO_MUCH = (asyncpg.QueryCanceledError, asyncpg.ProgramLimitExceededError)
+"""A statement that ran out of its time, or into a limit of PostgreSQL's own."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -116,6 +119,7 @@ _EXPECTED: tuple[tuple[_Kind, Callable[[Any], Refused]], ...] = (
     (DomainError, lambda error: Refused(statuses.fault_of(error.code), [told_of(error)])),
     (InvalidDocument, lambda error: _invalid(error.errors)),
     (GraphQLError, lambda error: _invalid([error])),
+    (TOO_MUCH, lambda _error: refusal(statuses.INVALID, "This reads too much: ask for less.")),
     (TokenRefused, lambda _error: unauthenticated()),
     ((IssuerUnavailable, *OUTAGES), _away),
 )

@@ -1,15 +1,20 @@
 """Documents: parsed and validated once, kept in a bounded cache, keyed by their text."""
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    SelectionNode,
     parse,
     validate,
 )
@@ -20,6 +25,11 @@ from app.planner.roots import root_field_names
 MAX_TOKENS = 5000
 MAX_DOCUMENTS = 1000
 MAX_REPORTED_ERRORS = 20
+# Validation compares fields pair by pair: what is longer is validated off the event loop.
+SHORT_TEXT = 2000
+# Fields that no statement answers, fragments written out: introspection takes 229. They are
+# completed one by one on the event loop, some of them for every type of the schema.
+MAX_EXECUTED_FIELDS = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,14 +88,27 @@ class Documents:
 
     def get(self, text: str) -> Document:
         """The parsed and validated document; InvalidDocument with every reason (up to a bound)."""
+        return self._seen(text) or self._keep(text, self._prepare(text))
+
+    async def get_aside(self, text: str) -> Document:
+        """The same; a long text that was not seen lately holds nobody else up."""
+        document = self._seen(text)
+        if document is not None:
+            return document
+        if len(text) <= SHORT_TEXT:
+            return self._keep(text, self._prepare(text))
+        return self._keep(text, await asyncio.to_thread(self._prepare, text))
+
+    def _seen(self, text: str) -> Document | None:
         document = self._kept.get(text)
-        if document is None:
-            document = self._prepare(text)
-            self._kept[text] = document
-            if len(self._kept) > MAX_DOCUMENTS:
-                self._kept.popitem(last=False)
-        else:
+        if document is not None:
             self._kept.move_to_end(text)
+        return document
+
+    def _keep(self, text: str, document: Document) -> Document:
+        self._kept[text] = document
+        if len(self._kept) > MAX_DOCUMENTS:
+            self._kept.popitem(last=False)
         return document
 
     def _prepare(self, text: str) -> Document:
@@ -120,9 +143,42 @@ class Documents:
             and planned is not None
             and all(name in planned.fields or name == "__typename" for name in names)
         )
+        if node.operation.value == "query" and not is_planned:
+            executed = _Executed(fragments, frozenset(planned.fields if planned else ()))
+            executed.count(node.selection_set.selections)
         return Operation(
             name=node.name.value if node.name else None,
             node=node,
             is_planned=is_planned,
             root_fields=frozenset(names),
         )
+
+
+class _Executed:
+    """Counts the fields of an operation that no statement answers, fragments written out."""
+
+    def __init__(
+        self, fragments: dict[str, FragmentDefinitionNode], planned: frozenset[str]
+    ) -> None:
+        self._fragments = fragments
+        self._planned = planned
+        self._found = 0
+
+    def count(self, selections: Iterable[SelectionNode], *, at_root: bool = True) -> None:
+        """Raises InvalidDocument as soon as there are too many."""
+        for node in selections:
+            inside = at_root
+            if isinstance(node, FragmentSpreadNode):
+                selection_set = self._fragments[node.name.value].selection_set
+            else:
+                selection_set = node.selection_set  # type: ignore[attr-defined] # fields, fragments
+            if isinstance(node, FieldNode):
+                if at_root and node.name.value in self._planned:
+                    continue
+                inside = False
+                self._found += 1
+                if self._found > MAX_EXECUTED_FIELDS:
+                    message = f"At most {MAX_EXECUTED_FIELDS} fields of the viewer or the schema."
+                    raise InvalidDocument([GraphQLError(message)])
+            if selection_set is not None:
+                self.count(selection_set.selections, at_root=inside)

@@ -6,6 +6,7 @@ everything.
 `dryRun` rolls back after that. A refusal rolls back first and is then audited on its own.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -14,7 +15,7 @@ from strawberry import UNSET
 from strawberry.types import Info
 
 from app.domain import text
-from app.domain.errors import DomainError
+from app.domain.errors import DomainError, Invalid
 from app.infra.database import Rollback, Transaction
 from app.planner.plans import Answer, Stale
 from app.policies.actor import Actor
@@ -24,6 +25,9 @@ from app.schema.types.inputs import Meta
 from app.schema.types.payloads import UserError
 from app.schema.types.scalars import Json
 from app.services import audit
+
+# The payload is read with the posting's locks held: nobody may hold them for a report.
+PAYLOAD_SECONDS = 5.0
 
 P = TypeVar("P")
 Keys = Mapping[str, Any]
@@ -50,7 +54,7 @@ async def carry_out(
         keys = await work(tx, actor)
         plan = await plan_selection(context, place, type_name, selection_sets, actor)
         extra = {"user_errors": "[]", "client_mutation_id": mutation_id, **keys}
-        answer = await run(plan, tx.connection, context, actor, extra)
+        answer = await _read_in_time(run(plan, tx.connection, context, actor, extra))
         if dry_run:
             # What would be refused at commit is refused here: nothing is left unchecked.
             await tx.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -102,6 +106,16 @@ def text_or_none(value: Any) -> Any:
 
 _NOTHING: dict[str, Any] = {"allocations": (), "periods": (), "replayed": False}
 _EMPTY: dict[Any, dict[str, Any]] = {}
+
+
+async def _read_in_time(reading: Awaitable[Answer]) -> Answer:
+    """Raises VALIDATION, which undoes the mutation, when it takes too long."""
+    try:
+        async with asyncio.timeout(PAYLOAD_SECONDS):
+            return await reading
+    except TimeoutError:
+        message = "What is selected of the payload takes too long to read: select less."
+        raise Invalid(message) from None
 
 
 def _meta(meta: Meta | None) -> tuple[bool, str | None]:
