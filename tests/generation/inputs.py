@@ -34,6 +34,10 @@ class Vocabulary(Protocol):
         """Whether to use an optional input mostly; the others would only be refused."""
         ...
 
+    def weight(self, place: Place) -> int:
+        """How many times as often as others an optional input is used."""
+        ...
+
     def insists(self, place: Place) -> bool:
         """Whether an answer without this optional argument cannot be foretold."""
         ...
@@ -54,6 +58,8 @@ class Inputs:
 
     draw: DrawFn
     vocabulary: Vocabulary
+    eagerness: int
+    """In a hundred optional arguments, so many are given."""
     definitions: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
@@ -72,7 +78,8 @@ class Inputs:
             elif self._wants(coordinate, name, given):
                 given[name] = self.value(argument.type, place)
         for name in cursors:
-            if chance(self.draw, 25) and given.get("last" if name == "after" else "first") is None:
+            opposite = given.get("last" if name == "after" else "first")
+            if opposite is None and chance(self.draw, self.eagerness // 2):
                 given[name] = self.vocabulary.cursor(self.draw, coordinate, given)
         return given
 
@@ -83,7 +90,7 @@ class Inputs:
     def _wants(self, coordinate: str, name: str, given: Mapping[str, Any]) -> bool:
         if name == "last" and given.get("first") is not None:
             return chance(self.draw, 2)
-        return chance(self.draw, 55) and self.accepts((coordinate, name))
+        return chance(self.draw, self.eagerness) and self.accepts((coordinate, name))
 
     def value(self, graphql_type: GraphQLInputType, place: Place, nesting: int = 0) -> Any:
         """A JSON value of the type."""
@@ -117,9 +124,11 @@ class Inputs:
                 if is_required_input_field(each) or chance(self.draw, 60):
                     wanted[name] = self.value(each.type, inside, nesting + 1)
             elif nesting < MAX_NESTING or not is_recursive(graphql_type, name):
-                optional.append(name)
+                optional += [name] * self.vocabulary.weight(inside)
         if optional:
-            names = self.draw(st.lists(st.sampled_from(optional), max_size=3, unique=True))
+            fewest = int(not wanted and self.eagerness > 70)
+            several = st.lists(st.sampled_from(optional), min_size=fewest, max_size=3, unique=True)
+            names = self.draw(several)
             for name in names:
                 inside = (*place, graphql_type.name, name)
                 if self.accepts(inside):

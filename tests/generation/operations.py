@@ -47,25 +47,37 @@ class Chosen:
 
 
 def operations(
-    schema: GraphQLSchema, vocabulary: Vocabulary, roots: Sequence[str]
+    schema: GraphQLSchema,
+    vocabulary: Vocabulary,
+    roots: Sequence[str],
+    *,
+    depth: int = DEPTH,
+    eagerness: int = 55,
 ) -> SearchStrategy[Operation]:
-    """Operations over some of the root fields."""
+    """Operations over some of the root fields. Eager ones give most arguments that they can."""
 
     @st.composite
     def drawn(draw: DrawFn) -> Operation:
-        return _Writer(draw, schema, vocabulary, roots).operation()
+        return _Writer(draw, schema, vocabulary, roots, depth, eagerness).operation()
 
     return drawn()
 
 
 class _Writer:
     def __init__(
-        self, draw: DrawFn, schema: GraphQLSchema, vocabulary: Vocabulary, roots: Sequence[str]
+        self,
+        draw: DrawFn,
+        schema: GraphQLSchema,
+        vocabulary: Vocabulary,
+        roots: Sequence[str],
+        depth: int,
+        eagerness: int,
     ) -> None:
         self.draw = draw
         self.schema = schema
         self.roots = roots
-        self.inputs = Inputs(draw, vocabulary)
+        self.depth = depth
+        self.inputs = Inputs(draw, vocabulary, eagerness)
         self.vocabulary = vocabulary
         self.fragments: list[str] = []
         self.aliases = 0
@@ -76,7 +88,7 @@ class _Writer:
         allowed = [name for name in self.roots if self.vocabulary.allows((f"Query.{name}",))]
         roots = self.roots if chance(self.draw, 4) else allowed
         names = self.draw(st.lists(st.sampled_from(roots), min_size=1, max_size=2))
-        chosen = self._fields(query, names, DEPTH)
+        chosen = self._fields(query, names, self.depth)
         body = self._written(chosen, "Query")
         definitions = ", ".join(self.inputs.definitions)
         head = f"query Q({definitions}) " if definitions else ""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -42,9 +42,15 @@ class Company:
         return Oracle(PLAIN, sight_of(self.world, name), self.scores)
 
     def operations(self, name: str) -> SearchStrategy[Operation]:
-        """Operations over every planned root field, in values that mean something here."""
+        """Deep ones, shallow ones that filter and order lists, and ones that mind no rules."""
         vocabulary = WorldVocabulary(PLAIN, sight_of(self.world, name), self.scores)
-        return operations(PLAIN, vocabulary, self.roots)
+        reckless = replace(vocabulary, is_reckless=True)
+        lists = [each for each in self.roots if "orderBy" in PLAIN.query_type.fields[each].args]
+        return (
+            operations(PLAIN, vocabulary, self.roots)
+            | operations(PLAIN, vocabulary, lists, depth=4, eagerness=90)
+            | operations(PLAIN, reckless, self.roots, depth=3, eagerness=70)
+        )
 
     @property
     def roots(self) -> list[str]:

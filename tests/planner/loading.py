@@ -21,7 +21,9 @@ async def load(connection: "asyncpg.Connection[asyncpg.Record]", world: World) -
         for statement in await connection.fetch(_FOREIGN_KEYS):
             await connection.execute(statement[0])
         for table, rows in world.tables.items():
+            await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             await add(connection, table, rows)
+            await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 async def add(
@@ -30,6 +32,4 @@ async def add(
     """Insert rows that name every column which is not generated."""
     columns = [each.name for each in metadata.tables[table].columns if each.computed is None]
     records = [tuple(row[name] for name in columns) for row in rows]
-    await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     await connection.copy_records_to_table(table, records=records, columns=columns)
-    await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")

@@ -61,6 +61,7 @@ class Expected:
     refusals: tuple[Refusal, ...]
     withheld: frozenset[str]
     masked: frozenset[str]
+    nested_rows: int
     types: tuple[str, ...]
     """The types of the objects whose declared type is an interface, as they come."""
 
@@ -99,6 +100,7 @@ class Oracle:
             refusals=tuple(survey.refusals),
             withheld=frozenset(survey.withheld),
             masked=frozenset(survey.masked),
+            nested_rows=survey.nested_rows,
             types=tuple(self.types),
         )
 

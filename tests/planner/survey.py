@@ -5,6 +5,7 @@ Both follow from the document and the rules alone, so they can say nothing about
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -26,7 +27,7 @@ from app.domain.errors import Invalid
 from app.domain.global_id import decode, decode_as
 from app.policies.conditions import ScopeCondition
 from tests.planner.oracle_fields import CONCRETE, TAGS, has_masked_form
-from tests.planner.oracle_lists import ORDER_FIELDS, SEARCHED, Listing
+from tests.planner.oracle_lists import DEFAULT_PAGE, ORDER_FIELDS, SEARCHED, Listing
 from tests.planner.sight import COMPUTED, EMBEDDED, Sight
 
 MAX_PAGE = 1000
@@ -57,6 +58,9 @@ class Survey:
     refusals: list[Refusal] = field(default_factory=list)
     withheld: set[str] = field(default_factory=set)
     masked: set[str] = field(default_factory=set)
+    nested_rows: int = 0
+    """How many rows the pages inside pages could have."""
+    sizes: tuple[int, ...] = ()
 
     def run(self) -> "Survey":
         operation = next(
@@ -201,6 +205,9 @@ class Survey:
         for name in ("after", "before"):
             if given.get(name) is not None and not _is_position(listing, given[name]):
                 self._refuse("VALIDATION", key, name)
+        around, self.sizes = self.sizes, (*self.sizes, _size(given))
+        if around:
+            self.nested_rows += prod(self.sizes)
         for nodes_under in self.collect(
             f"{item}Connection", [node.selection_set for node in nodes]
         ).values():
@@ -211,6 +218,8 @@ class Survey:
                 for inner in self.collect(f"{item}Edge", sets).values():
                     if inner[0].name.value == "node":
                         self._object(item, [node.selection_set for node in inner], rows)
+
+        self.sizes = around
 
     def _window(self, key: str, given: Mapping[str, Any]) -> None:
         sizes = {name: given[name] for name in ("first", "last") if given.get(name) is not None}
@@ -286,6 +295,11 @@ class Survey:
 
     def _refuse(self, code: str, *path: str, coordinate: str | None = None) -> None:
         self.refusals.append(Refusal(code, path, coordinate))
+
+
+def _size(given: Mapping[str, Any]) -> int:
+    asked: int | None = given.get("first") or given.get("last")
+    return asked or DEFAULT_PAGE
 
 
 def _is_position(listing: Listing, cursor: str) -> bool:

@@ -1,0 +1,20 @@
+"""A fixed set of generated operations, for tests that try the same ones over and over."""
+
+from hypothesis import Phase, given, settings
+
+from tests.generation.operations import Operation
+from tests.planner.company import Company
+from tests.planner.conftest import COMMON
+
+
+def corpus(company: Company, name: str, count: int) -> list[Operation]:
+    """The same operations at every run."""
+    drawn: list[Operation] = []
+
+    @settings(max_examples=count, derandomize=True, phases=(Phase.generate,), **COMMON)
+    @given(operation=company.operations(name))
+    def collect(operation: Operation) -> None:
+        drawn.append(operation)
+
+    collect()
+    return drawn
