@@ -107,9 +107,10 @@ async def _come_and_go(
                 "created_at": EPOCH + timedelta(days=number),
             }
         )
-    await add(connection, "customers", come)
-    await add(connection, "accounts", [account | {"customer_id": row["id"]} for row in come])
-    await asyncio.sleep(0)
+    async with connection.transaction():
+        await add(connection, "customers", come)
+        await add(connection, "accounts", [account | {"customer_id": row["id"]} for row in come])
     ids = [row["id"] for row in come]
-    await connection.execute("DELETE FROM accounts WHERE customer_id = ANY($1)", ids)
-    await connection.execute("DELETE FROM customers WHERE id = ANY($1)", ids)
+    async with connection.transaction():
+        await connection.execute("DELETE FROM accounts WHERE customer_id = ANY($1)", ids)
+        await connection.execute("DELETE FROM customers WHERE id = ANY($1)", ids)
