@@ -98,6 +98,10 @@ class FilterCompiler:
             return self.compiler.search(self.type, self.row, self.rows, self.arguments).matches
         assert self.type.source is not None
         if name in self.type.source.date_filters:
+            for told in self.type.source.dated_by:
+                self.compiler.guards.require_whole(
+                    self.type.fields[told], self.rows, *self._shown(path)
+                )
             day = self._bound(Date(), path, as_given)
             return self.type.source.date_filters[name](self.row, day)
         field = self.type.fields.get(name) or self._absent(name)

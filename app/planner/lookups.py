@@ -24,6 +24,7 @@ from app.planner.refusals import forbidden, refused
 from app.planner.rows import TableRow
 from app.planner.selection import Selected
 from app.planner.values import as_given, checked_text
+from app.policies.conditions import ScopeCondition
 from app.schema.types.declaration import Lookup, NodeLookup
 from app.schema.types.sql import constant
 
@@ -57,8 +58,12 @@ class LookupCompiler:
             raise refused(f"Give exactly one of {names}.", self.selected.key)
         (name,) = given
         planned_type = self.compiler.catalogue.type(self.field.target)
+        rows = self._rows(planned_type)
+        for told in _told_by(planned_type, declaration, name):
+            self.compiler.guards.require_whole(told, rows, self.selected.key, name)
         row = self.compiler.table_row(planned_type)
-        return self._found(planned_type, row, self._match(declaration, name, planned_type, row))
+        match = self._match(declaration, name, planned_type, row)
+        return self._object(planned_type, row, match, rows)
 
     def _match(
         self, declaration: Lookup, name: str, planned_type: PlannedType, row: TableRow
@@ -85,16 +90,14 @@ class LookupCompiler:
             return row[key] == bind(Text(), origin, checked_text(*path))
         return key(row, bind(Date(), origin, as_given))
 
-    def _found(
-        self, planned_type: PlannedType, row: TableRow, match: ColumnElement[bool]
-    ) -> ColumnElement[Any]:
-        assert planned_type.source is not None
+    def _rows(self, planned_type: PlannedType) -> ScopeCondition:
+        """The rows that may be found; FORBIDDEN when there can be none."""
         rows = self.compiler.guards.grant.query(
             self.field.coordinate, planned_type.name
         ) & self.compiler.guards.rows(planned_type)
         if rows.is_never:
             raise forbidden(self.field.coordinate, self.selected.key)
-        return self._object(planned_type, row, match, rows)
+        return rows
 
     def _object(
         self, planned_type: PlannedType, row: TableRow, match: ColumnElement[bool], rows: Any
@@ -169,3 +172,13 @@ class LookupCompiler:
             made = self._object(planned_type, row, match, rows)
             branches.append((type_name == constant(planned_type.name), made))
         return case(*branches, else_=null()) if branches else null()
+
+
+def _told_by(planned_type: PlannedType, declaration: Lookup, name: str) -> list[PlannedField]:
+    """The fields of which finding a row by this argument tells: an id tells of none."""
+    assert planned_type.source is not None
+    key = declaration.by[name]
+    if key is None:
+        return []
+    told = (name,) if isinstance(key, Column) else planned_type.source.dated_by
+    return [planned_type.fields[each] for each in told]

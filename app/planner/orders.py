@@ -80,7 +80,9 @@ def order_keys(
         keys.append(OrderKey("RELEVANCE", score, REAL(), descending=True))
     if not keys and declaration.order:
         field = planned_type.orders[declaration.order]
-        keys.append(_key(declaration.order, field, row, planned_type, descending=False))
+        # Nobody asked for the usual order: where it would tell, it is left out, not refused.
+        if compiler.guards.access(field).is_whole_for(rows):
+            keys.append(_key(declaration.order, field, row, planned_type, descending=False))
     if not any(isinstance(key.type, Uuid) for key in keys):
         descending = bool(keys) and keys[-1].descending
         keys.append(OrderKey("ID", _id_value(planned_type, row), Uuid(), descending))

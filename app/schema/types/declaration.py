@@ -62,7 +62,8 @@ class Source:
 
     `joins` are one-to-one tables, joined only when a selection touches them. `customer_id` is the
     column that names the owning customer, for types whose owner is one. `searched` names the text
-    fields that a fuzzy search covers. `date_filters` are conditions on a date that no field has.
+    fields that a fuzzy search covers. `date_filters` are conditions on a date that no field has;
+    they, and look-ups by a date, tell of the fields `dated_by`.
     `unless_filtered` is a condition that lists apply unless the caller filters by that field.
     """
 
@@ -73,6 +74,7 @@ class Source:
     key: Sequence[Column[Any]] = ()
     searched: Sequence[str] = ()
     date_filters: Mapping[str, DateCondition] = field(default_factory=dict)
+    dated_by: Sequence[str] = ()
     unless_filtered: tuple[str, Expression] | None = None
 
 

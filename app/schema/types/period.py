@@ -41,6 +41,7 @@ def months_first(period: Row, day: ColumnElement[Any]) -> ColumnElement[bool]:
         owner=Owner.NOBODY,
         key=(_PERIODS.id,),
         date_filters={"covers": covers},
+        dated_by=("startsOn", "endsOn"),
     )
 )
 class AccountingPeriod(Node):
