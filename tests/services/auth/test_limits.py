@@ -41,3 +41,11 @@ async def test_redis_learns_no_email_and_no_address(redis: Redis) -> None:
     assert "ada" not in keys
     assert "192.0.2.7" not in keys
     assert keys.count("customer-flow:{login}:") == 2
+
+
+async def test_no_spelling_of_an_email_is_counted_apart(redis: Redis) -> None:
+    """PostgreSQL's `lower` makes one plain letter of each of these."""
+    limits = LogInLimits(redis, SECRET, per_email=Limit(attempts=1, window_seconds=60))
+    await limits.admit("mike@demo.example", None)
+    for spelling in ("MIKE@demo.example", "m\u0130ke@demo.example", "mi\u212ae@demo.example"):
+        assert (await refusal(limits.admit(spelling, None))).code == ErrorCode.RATE_LIMITED
