@@ -78,6 +78,11 @@ class Server:
         path = self.place / "server.log"
         return path.read_text() if path.exists() else ""
 
+    @property
+    def faults(self) -> list[str]:
+        """What the log calls internal errors, which no client may ever cause."""
+        return [line for line in self.log.splitlines() if '"internal error"' in line]
+
     def launch(self) -> None:
         """Start the process; `ready` waits for it."""
         environment = {

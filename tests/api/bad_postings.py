@@ -57,7 +57,7 @@ NO_DECIMALS: tuple[Any, ...] = (
     *("0x10", "1_000", "\u0661", "+1", ".5", "1.", 1.5, 1.0, True, [], {}, None),
 )
 NO_TEXT = {
-    "a NUL escape": "a\x1bb",
+    "an escape": "a\x1bb",
     "a line break": "a\nb",
     "a line separator": "a\u2028b",
     "a megabyte": "x" * 900_000,

@@ -37,7 +37,7 @@ async def ground(
     made = await make_ground(await make_stage(database, server, http), watcher)
     yield made
     assert await broken(watcher) == {}
-    assert "internal error" not in server.log
+    assert server.faults == []
 
 
 @pytest.fixture(scope="module")

@@ -85,12 +85,12 @@ class Actor:
         assert [each.code for each in answers].count(None) == 1, answers
 
     async def anothers_key(self) -> None:
-        """Keys are each user's own."""
+        """Keys are each user's own. Another client of this user may be using it just now."""
         others = [each for each in self.told.asked if each[0] != self.person.user_id]
         if others:
             _, key = self.random.choice(others[-50:])
             if (self.person.user_id, key) not in self.told.asked:
-                await self.told.settle(self._safe(key))
+                await self.told.settle(replace(self._safe(key), may_be_refused=CONFLICT))
 
     async def refused_first(self) -> None:
         """A refused request leaves nothing and does not use its key up."""

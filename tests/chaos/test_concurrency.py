@@ -6,7 +6,7 @@ CHAOS_SECONDS=20 for the whole length; CHAOS_SEED to let the clients choose the 
 import asyncio
 import os
 
-from tests.chaos.conftest import Load, say
+from tests.chaos.load import Load, say
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS") or 6)
 

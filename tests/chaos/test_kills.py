@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from tests.chaos.conftest import Load, say
+from tests.chaos.load import Load, say
 
 KILLS = int(os.environ.get("CHAOS_KILLS") or 4)
-CUTS = 5 * KILLS
+CUTS = 3 * KILLS
 # How much the clients get done between two disturbances, so that each hits a system at work.
 ANSWERS_BETWEEN = 40
 
