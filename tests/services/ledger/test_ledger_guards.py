@@ -164,6 +164,36 @@ async def test_a_forgery_is_refused(customer: UUID, forger: Owner, name: str) ->
     assert refusal.value.constraint_name == constraint
 
 
+@pytest.mark.parametrize("source", ["ENTRY", "ALLOCATION"])
+@pytest.mark.parametrize(
+    ("debited", "credited", "currency"),
+    [
+        ("ACCOUNTS_RECEIVABLE", "REVENUE", "USD"),
+        ("ACCOUNTS_RECEIVABLE", "CUSTOMER_ADVANCES", "USD"),
+        ("CASH", "REVENUE", "EUR"),
+    ],
+)
+async def test_balanced_lines_that_their_source_does_not_explain_are_refused(
+    customer: UUID, forger: Owner, source: str, debited: str, credited: str, currency: str
+) -> None:
+    """Added to what was posted long ago, they would part the control accounts from the rest."""
+    where = f"customer_id = '{customer}' AND source = '{source}' AND line_number = 1"
+    for number, (account, debit) in enumerate(((debited, "5.00"), (credited, "0.00")), start=8):
+        await copy_of(
+            forger,
+            "journal_lines",
+            f"{where} ORDER BY source_id",
+            line_number=number,
+            account=f"'{account}'",
+            debit=debit,
+            credit=f"5.00 - {debit}",
+            currency=f"'{currency}'",
+        )
+    with pytest.raises(asyncpg.CheckViolationError) as refusal:
+        await check(forger)
+    assert refusal.value.constraint_name == "journal_follows_source"
+
+
 async def test_an_entry_that_does_not_continue_its_chain_is_refused(
     customer: UUID, forger: Owner
 ) -> None:
