@@ -24,6 +24,8 @@ from app.planner.roots import root_field_names
 
 MAX_TOKENS = 5000
 MAX_DOCUMENTS = 1000
+# Of all texts kept. What was parsed of one takes some 150 times its length.
+MAX_KEPT_CHARACTERS = 1_000_000
 MAX_REPORTED_ERRORS = 20
 # Validation compares fields pair by pair: what is longer is validated off the event loop.
 SHORT_TEXT = 2000
@@ -82,6 +84,7 @@ class Documents:
         self._schema = schema
         self._catalogue = catalogue
         self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._characters = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -106,9 +109,12 @@ class Documents:
         return document
 
     def _keep(self, text: str, document: Document) -> Document:
-        self._kept[text] = document
-        if len(self._kept) > MAX_DOCUMENTS:
-            self._kept.popitem(last=False)
+        if text not in self._kept:  # another request may have been faster
+            self._kept[text] = document
+            self._characters += len(text)
+        while len(self._kept) > MAX_DOCUMENTS or self._characters > MAX_KEPT_CHARACTERS:
+            oldest, _ = self._kept.popitem(last=False)
+            self._characters -= len(oldest)
         return document
 
     def _prepare(self, text: str) -> Document:

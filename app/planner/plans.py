@@ -27,6 +27,8 @@ from app.policies.grant import Grant
 from app.policies.predicates import viewer_id
 
 MAX_PLANS = 2000
+# Of the statements of all plans kept.
+MAX_KEPT_CHARACTERS = 50_000_000
 MAX_NESTED_ROWS = 200_000
 
 
@@ -124,6 +126,7 @@ class Plans:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._kept: OrderedDict[Hashable, Plan] = OrderedDict()
+        self._characters = 0
         self.hits = 0
         self.misses = 0
 
@@ -165,13 +168,19 @@ class Plans:
                 grant,
                 only_value=only_value,
             )
-            self._kept[key] = plan
-            if len(self._kept) > MAX_PLANS:
-                self._kept.popitem(last=False)
+            self._keep(key, plan)
         else:
             self.hits += 1
             self._kept.move_to_end(key)
         return plan
+
+    def _keep(self, key: Hashable, plan: Plan) -> None:
+        if key not in self._kept:  # another request may have been faster
+            self._kept[key] = plan
+            self._characters += len(plan.sql)
+        while len(self._kept) > MAX_PLANS or self._characters > MAX_KEPT_CHARACTERS:
+            _, oldest = self._kept.popitem(last=False)
+            self._characters -= len(oldest.sql)
 
     def _compile(
         self,
