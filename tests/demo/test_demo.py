@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -160,9 +161,10 @@ async def test_older_periods_are_closed_and_the_latest_are_open(
 async def fresh(servers: dict[str, str]) -> AsyncIterator[str]:
     """The address of a migrated database that this one test may fill."""
     server = servers["database_url"]
-    await administer(server, f"CREATE DATABASE demo_fresh TEMPLATE {servers['template']}")
-    yield url_of(server, "demo_fresh")
-    await drop_database(server, "demo_fresh")
+    name = f"demo_{uuid4().hex[:12]}"
+    await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
+    yield url_of(server, name)
+    await drop_database(server, name)
 
 
 @pytest.mark.parametrize("day", [date(2027, 1, 1), date(2028, 2, 29)], ids=str)
