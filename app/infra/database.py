@@ -204,8 +204,8 @@ async def _pool(
         min_size=1,
         max_size=size,
         server_settings={"timezone": "UTC", **server_settings},
-        statement_cache_size=1000,
-        max_cacheable_statement_size=256 * 1024,
+        statement_cache_size=300,
+        max_cacheable_statement_size=64 * 1024,
         max_cached_statement_lifetime=0,
         reset=_keep_session,
     )

@@ -59,6 +59,8 @@ _BOUND_TYPES: dict[Kind, TypeEngine[Any]] = {
 }
 MAX_FIELDS = 5000
 MAX_RELATIONS = 300
+# What a figure computed from a customer's entries counts for, when reads are bounded.
+COMPUTED_ROWS = 50
 MAX_DEPTH = 20
 
 
@@ -81,8 +83,9 @@ class Compiler:
         self._fields = 0
         self._depth = 0
         self._relations = 0
-        # For each page, the parameters of its own size and of those of the pages around it.
-        self.pages: list[tuple[str, ...]] = []
+        # What is read for each row of a page: its weight in rows, and the parameters of the sizes
+        # that multiply it.
+        self.nested_reads: list[tuple[int, tuple[str, ...]]] = []
         self._pages_around: tuple[str, ...] = ()
 
     def alias(self, prefix: str) -> str:
@@ -103,7 +106,8 @@ class Compiler:
         """What is compiled within is read for each row of a page of this size."""
         around = self._pages_around
         self._pages_around = (*around, size)
-        self.pages.append(self._pages_around)
+        if around:
+            self.nested_reads.append((1, self._pages_around))
         yield
         self._pages_around = around
 
@@ -281,6 +285,7 @@ class Compiler:
         rows: ScopeCondition,
         selected: Selected,
     ) -> ColumnElement[Any]:
+        self.nested_reads.append((COMPUTED_ROWS, self._pages_around))
         arguments = self.arguments(field, selected)
         given = {
             name: default()

@@ -68,7 +68,8 @@ class Plan:
     The fields are put together here: PostgreSQL would copy the whole answer once more for it.
     `openings` is what stands before each value in the object; None: the one value is all.
 
-    `nested_pages` gives, for each page inside a page, the slots of the sizes that multiply.
+    `nested_reads` gives, for whatever is read per row of a page, its weight in rows and the slots
+    of the sizes that multiply it.
     `unused` are values that nothing selected depends on. They are checked all the same, so that
     an argument is refused whatever is selected beside it.
     """
@@ -77,7 +78,7 @@ class Plan:
     slots: tuple[str | Binding, ...]
     openings: tuple[str, ...] | None
     unused: tuple[Binding, ...]
-    nested_pages: tuple[tuple[int, ...], ...]
+    nested_reads: tuple[tuple[int, tuple[int, ...]], ...]
     withheld: tuple[str, ...]
     masked: tuple[str, ...]
 
@@ -95,7 +96,7 @@ class Plan:
             context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
             for slot in self.slots
         ]
-        if self.nested_pages:
+        if self.nested_reads:
             self._bound_rows(arguments)
         row = await connection.fetchrow(self.sql, *arguments)
         if row is None or row[0] != stamp.access_version or row[1] != stamp.policy_version:
@@ -103,12 +104,12 @@ class Plan:
         return Answer(self._json(row), self.withheld, self.masked)
 
     def _bound_rows(self, arguments: list[Any]) -> None:
-        """Pages inside pages multiply: what they can come to together has a bound."""
-        rows = sum(prod(arguments[slot] for slot in path) for path in self.nested_pages)
+        """Reads inside pages multiply: what they can come to together has a bound."""
+        rows = sum(
+            weight * prod(arguments[slot] for slot in path) for weight, path in self.nested_reads
+        )
         if rows > MAX_NESTED_ROWS:
-            raise refused(
-                f"These pages could hold {rows} rows: at most {MAX_NESTED_ROWS}. Ask for less."
-            )
+            raise refused(f"This could read {rows} rows: at most {MAX_NESTED_ROWS}. Ask for less.")
 
     def _json(self, row: Sequence[Any]) -> str:
         if self.openings is None:
@@ -212,10 +213,10 @@ class Plans:
             ),
             openings=None if only_value else _openings(columns),
             unused=tuple(each for name, each in bindings.items() if name not in used),
-            nested_pages=tuple(
-                tuple(statement.names.index(name) for name in path)
-                for path in compiler.pages
-                if len(path) > 1 and used.issuperset(path)
+            nested_reads=tuple(
+                (weight, tuple(statement.names.index(name) for name in path))
+                for weight, path in compiler.nested_reads
+                if used.issuperset(path)
             ),
             withheld=tuple(compiler.guards.withheld),
             masked=tuple(compiler.guards.masked),

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -115,7 +115,7 @@ async def test_a_suspended_user_gets_no_new_token(local: LocalLogIn, people: Peo
 
 
 @pytest.mark.parametrize(
-    "token", ["", "x", "é" * 43, "\0" * 43, "A" * 43, "A" * 44, "A" * 1_000_000, str(uuid4())]
+    "token", ["", "x", "é" * 43, "\0" * 43, "A" * 43, "A" * 44, "A" * 1_000_000, str(UUID(int=1))]
 )
 async def test_what_was_never_issued_is_refused(local: LocalLogIn, token: str) -> None:
     await refused(local, token, f"never {token[:3]!r}")
