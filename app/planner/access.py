@@ -9,7 +9,7 @@ from app.models import customers
 from app.planner.catalogue import PlannedField, PlannedType
 from app.planner.refusals import forbidden
 from app.planner.rows import PlannedRow
-from app.policies.conditions import ALWAYS, ScopeCondition
+from app.policies.conditions import ALWAYS, NEVER, ScopeCondition
 from app.policies.grant import Access, Grant
 from app.policies.predicates import (
     customer_visible,
@@ -105,6 +105,26 @@ class Guards:
             *((visible(source, condition, row), value) for condition, value in branches),
             else_=null(),
         )
+
+    def apply_form(
+        self,
+        field: PlannedField,
+        rows: ScopeCondition,
+        source: Source | None,
+        row: PlannedRow,
+        form: ColumnElement[Any] | None,
+    ) -> ColumnElement[Any]:
+        """A part of a masked object: its form, unless the part itself is withheld."""
+        access = self.access(field)
+        seen = NEVER if form is None else access.when_whole | access.when_masked
+        if not seen.covers(rows):
+            self.withheld[field.coordinate] = None
+        if form is None or (seen & rows).is_never:
+            return null()
+        if seen.covers(rows):
+            return form
+        assert source is not None
+        return case((visible(source, seen, row), form), else_=null())
 
 
 def unconditional(condition: ColumnElement[bool]) -> bool:

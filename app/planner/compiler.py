@@ -212,14 +212,14 @@ class Compiler:
         *,
         masked: bool,
     ) -> ColumnElement[Any]:
+        source = planned_type.source or row.source
         if masked:
-            value = self._value(planned_type, field, row, rows, selected, masked=True)
-            return null() if value is None else value
+            form = self._value(planned_type, field, row, rows, selected, masked=True)
+            return self.guards.apply_form(field, rows, source, row, form)
 
         def make(masked_form: bool) -> ColumnElement[Any] | None:
             return self._value(planned_type, field, row, rows, selected, masked=masked_form)
 
-        source = planned_type.source or row.source
         return self.guards.apply(field, rows, source, row, make)
 
     def _value(

@@ -86,7 +86,7 @@ class _Writer:
         query = self.schema.query_type
         assert query is not None
         allowed = [name for name in self.roots if self.vocabulary.allows((f"Query.{name}",))]
-        roots = self.roots if chance(self.draw, 4) else allowed
+        roots = self.roots if chance(self.draw, 4) else allowed or self.roots
         names = self.draw(st.lists(st.sampled_from(roots), min_size=1, max_size=2))
         chosen = self._fields(query, names, self.depth)
         body = self._written(chosen, "Query")

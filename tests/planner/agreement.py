@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
+from app.policies.policy import Policy
 from app.schema.root import schema
 from tests.generation.operations import Operation
 from tests.planner.company import Company
-from tests.planner.harness import Outcome
+from tests.planner.harness import POLICY, Outcome
 from tests.planner.oracle import Expected
 from tests.planner.shape import completed, strict_schema
 
@@ -21,26 +22,25 @@ class Disagreement(AssertionError):
     """The planner answered something else."""
 
 
-def check(company: Company, name: str, operation: Operation) -> tuple[Outcome, Expected]:
+def check(company: Company, name: str, operation: Operation, policy: Policy = POLICY) -> None:
     """Both oracles, on both sets of variables: the second meets the plan that the first made."""
-    outcome, expected = _check(company, name, operation.text, operation.variables)
-    _check(company, name, operation.text, operation.others)
-    return outcome, expected
+    for variables in (operation.variables, operation.others):
+        _check(company, name, operation.text, variables, policy)
 
 
 def _check(
-    company: Company, name: str, text: str, variables: Mapping[str, Any]
-) -> tuple[Outcome, Expected]:
-    expected = company.oracle(name).answer(text, variables)
-    outcome = company.planned.ask(company.viewer(name), text, variables)
+    company: Company, name: str, text: str, variables: Mapping[str, Any], policy: Policy
+) -> None:
+    expected = company.oracle(name, policy).answer(text, variables)
+    outcome = company.planned.ask(company.viewer(name), text, variables, policy)
     found = differences(outcome, expected)
     if found is None and outcome.json is not None:
         data = orjson.loads(outcome.json)
         again = completed(STRICT, text, variables, data, expected.types)
         found = None if _same(again, data) else f"graphql-core completes it as {again}"
     if found is not None:
-        raise Disagreement(f"{found}\n\nas {name}: {text}\n{dict(variables)}")
-    return outcome, expected
+        added = [each for each in policy.rules if each not in POLICY.rules]
+        raise Disagreement(f"{found}\n\nas {name}, with {added}: {text}\n{dict(variables)}")
 
 
 def differences(outcome: Outcome, expected: Expected) -> str | None:

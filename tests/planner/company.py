@@ -12,9 +12,10 @@ import asyncpg
 from hypothesis.strategies import SearchStrategy
 
 from app.planner.plans import Plans
+from app.policies.policy import Policy
 from tests.conftest import administer, url_of
 from tests.generation.operations import Operation, operations
-from tests.planner.harness import PLAIN, Planned, sight_of
+from tests.planner.harness import PLAIN, POLICY, Planned, sight_of
 from tests.planner.loading import load
 from tests.planner.oracle import Oracle
 from tests.planner.oracle_fields import value
@@ -38,12 +39,12 @@ class Company:
     def viewer(self, name: str) -> Row:
         return self.world.user(name)
 
-    def oracle(self, name: str) -> Oracle:
-        return Oracle(PLAIN, sight_of(self.world, name), self.scores)
+    def oracle(self, name: str, policy: Policy = POLICY) -> Oracle:
+        return Oracle(PLAIN, sight_of(self.world, name, policy), self.scores)
 
-    def operations(self, name: str) -> SearchStrategy[Operation]:
+    def operations(self, name: str, policy: Policy = POLICY) -> SearchStrategy[Operation]:
         """Deep ones, shallow ones that filter and order lists, and ones that mind no rules."""
-        vocabulary = WorldVocabulary(PLAIN, sight_of(self.world, name), self.scores)
+        vocabulary = WorldVocabulary(PLAIN, sight_of(self.world, name, policy), self.scores)
         reckless = replace(vocabulary, is_reckless=True)
         lists = [each for each in self.roots if "orderBy" in PLAIN.query_type.fields[each].args]
         return (

@@ -24,7 +24,7 @@ settings.register_profile(
     phases=(Phase.generate,),
     **COMMON,
 )
-settings.register_profile("planner-long", max_examples=2000, **COMMON)
+settings.register_profile("planner-long", max_examples=1000, **COMMON)
 PROFILE = settings.get_profile(
     "planner-long" if os.environ.get("HYPOTHESIS_PROFILE") == "long" else "planner-ci"
 )

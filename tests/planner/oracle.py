@@ -163,7 +163,9 @@ class Oracle:
     ) -> Any:
         type_name, row = thing.type_name, thing.row
         coordinate = f"{type_name}.{name}"
-        shown = "masked" if thing.masked else self.sight.shows(type_name, name, row)
+        shown = self.sight.shows(type_name, name, row)
+        if thing.masked and shown == "whole":
+            shown = "masked"
         if shown == "masked" and not has_masked_form(self.schema, coordinate):
             shown = "withheld"
         target = get_named_type(info.return_type).name

@@ -178,6 +178,8 @@ class Survey:
         if not seen.covers(rows):
             self.withheld.add(coordinate)
         target = get_named_type(self.schema.type_map[type_name].fields[name].type)
+        if shows_form and target.name in EMBEDDED:
+            self._forms(target.name, [node.selection_set for node in nodes], rows)
         if is_leaf_type(target) or (access.when_whole & rows).is_never:
             return
         sets = [node.selection_set for node in nodes]
@@ -189,6 +191,15 @@ class Survey:
         else:
             item = CONCRETE.get(coordinate, target.name)
             self._object(item, sets, self.sight.rows(item))
+
+    def _forms(self, type_name: str, sets: list[Any], rows: ScopeCondition) -> None:
+        """Parts of a masked object show their form, unless they are withheld themselves."""
+        for nodes in self.collect(type_name, sets).values():
+            coordinate = f"{type_name}.{nodes[0].name.value}"
+            if coordinate in self.sight.groups:
+                access = self.sight.access(coordinate)
+                if not (access.when_whole | access.when_masked).covers(rows):
+                    self.withheld.add(coordinate)
 
     def _page(
         self, coordinate: str, item: str, key: str, nodes: list[FieldNode], rows: ScopeCondition
