@@ -90,8 +90,13 @@ def told_of(error: DomainError) -> dict[str, Any]:
 
 
 def told_of_graphql(error: GraphQLError) -> dict[str, Any]:
-    """An error that graphql-core found in the document or the variables."""
-    return {**error.formatted, "extensions": {"code": statuses.INVALID.code}}
+    """An error that graphql-core found in the document or the variables, without the input in it.
+
+    A message that ends in what was found would send a password back, and into others' logs.
+    """
+    told = {**error.formatted, "extensions": {"code": statuses.INVALID.code}}
+    told["message"] = error.message.partition(", found: ")[0]
+    return told
 
 
 def typed(

@@ -179,3 +179,13 @@ async def test_a_body_has_a_limit(
     assert statuses == [200, 413]
     assert code_and_path(answer) == (413, "TOO_LARGE", None)
     assert answer.headers["connection"] == "close"
+
+
+async def test_no_message_sends_the_input_back(accountant: Client) -> None:
+    answer = await accountant.ask(
+        "mutation ($input: LoginInput!) { login(input: $input) { accessToken } }",
+        input={"password": "canary-of-a-password", "unknown": 1},
+    )
+    assert answer.status_code == 400
+    assert "required field 'email'" in answer.text
+    assert "canary-of-a-password" not in answer.text
