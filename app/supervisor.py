@@ -31,6 +31,7 @@ PORT_SECONDS = 5.0
 READY_POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
 _CHILDREN = {"api": "serve", "worker": "work", "scheduler": "schedule"}
+_FIRST = "api"
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound to
 
 DEMO_USERS = Statement(
@@ -101,15 +102,19 @@ class _Supervisor:
                         command=(sys.executable, "-m", "app.cli", command),
                         environment=environment,
                     )
-                    group.create_task(
-                        keep_running(
-                            program,
-                            settled=self._ready,
-                            report=self._terminal.say,
-                            pass_on=self._terminal.pass_on,
-                        )
-                    )
+                    group.create_task(self._keep_running(program))
                 group.create_task(self._announce(log_ins))
+
+    async def _keep_running(self, program: Program) -> None:
+        # Three programs that load at once on two cores would keep the first query waiting.
+        if program.name != _FIRST:
+            await self._ready.wait()
+        await keep_running(
+            program,
+            settled=self._ready,
+            report=self._terminal.say,
+            pass_on=self._terminal.pass_on,
+        )
 
     async def _prepare_database(self, settings: Settings) -> list[tuple[str, str]]:
         """Migrate, and load demo data into an empty database; returns its log-ins by role."""
