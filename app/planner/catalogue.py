@@ -17,10 +17,8 @@ from app.schema.types.declaration import (
     PLANNED,
     Connected,
     Declaration,
-    Embedded,
     GlobalIdLeaf,
     Leaf,
-    One,
     Source,
 )
 
@@ -122,16 +120,6 @@ class Catalogue:
                     and field.declaration.order
                 },
             )
-
-
-def is_connection(field: PlannedField) -> bool:
-    """Whether the field answers with a page."""
-    return isinstance(field.declaration, Connected)
-
-
-def may_be_null(field: PlannedField) -> bool:
-    """Whether the field's declaration can yield nothing for an existing row."""
-    return isinstance(field.declaration, (One, Embedded))
 
 
 def _is_machinery(graphql_type: GraphQLObjectType) -> bool:

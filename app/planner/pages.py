@@ -112,7 +112,7 @@ class PageCompiler:
         if selected.name == "pageInfo":
             return self._page_info(selected)
         if selected.name == "totalCount":
-            return self._count(self.matching, func.count())
+            return self._count()
         return constant(f"{self.type.name}Connection")
 
     def _listed(self, name: str) -> ColumnElement[Any]:
@@ -201,8 +201,8 @@ class PageCompiler:
     def _number(self) -> ColumnElement[Any]:
         return literal_column(f'"{self.page.name}"."number"', BigInteger())
 
-    def _count(self, condition: ColumnElement[bool], counted: Any) -> ColumnElement[Any]:
-        statement = select(counted).select_from(self.row.from_clause()).where(condition)
+    def _count(self) -> ColumnElement[Any]:
+        statement = select(func.count()).select_from(self.row.from_clause()).where(self.matching)
         return statement.scalar_subquery()
 
     def _numbered_page(self) -> FromClause:

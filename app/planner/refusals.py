@@ -1,6 +1,6 @@
 """Reads that are refused as a whole, with a code and the argument at fault."""
 
-from app.domain.errors import DomainError, ErrorCode, Forbidden, Invalid
+from app.domain.errors import DomainError, Forbidden, Invalid
 
 
 def refused(message: str, *path: str) -> DomainError:
@@ -11,6 +11,3 @@ def refused(message: str, *path: str) -> DomainError:
 def forbidden(coordinate: str, *path: str) -> DomainError:
     """A root field, filter or order over what the viewer may not read whole."""
     return Forbidden(coordinate, *path)
-
-
-__all__ = ["DomainError", "ErrorCode", "forbidden", "refused"]
