@@ -15,11 +15,10 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from alembic import command
-from alembic.config import Config
 
 from app.infra.database import Database
 from app.infra.embedded import Addresses, embedded_servers
+from app.infra.migrate import upgrade
 from app.infra.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -93,10 +92,7 @@ def url_of(server_url: str, name: str) -> str:
 
 def migrate(url: str) -> None:
     """Every migration there is; not for a thread that runs an event loop."""
-    config = Config(ROOT / "alembic.ini")
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.set_main_option("sqlalchemy.url", url.replace("postgresql:", "postgresql+asyncpg:", 1))
-    command.upgrade(config, "head")
+    upgrade(url)
 
 
 async def administer(server_url: str, statement: str) -> None:
