@@ -51,7 +51,8 @@ class Copy:
             time.sleep(0.05)
 
     def until_ready(self) -> "Copy":
-        self.until(lambda: "Customer Flow is ready" in self.said(), "ready")
+        """Until it has said all that it says: where it is, then who can log in."""
+        self.until(lambda: "password demo" in self.said(), "ready")
         return self
 
     def answers(self, path: str) -> int | None:
@@ -141,8 +142,9 @@ def test_one_command_runs_everything_and_sigterm_ends_it(up: Start) -> None:
         assert f"{role.lower()}@demo.example" in said
     assert "password demo" in said
     assert copy.answers("/readyz") == 200
-    children = [copy.child(command) for command in ("serve", "work", "schedule")]
-    assert all(children)
+    commands = ("serve", "work", "schedule")
+    copy.until(lambda: all(map(copy.child, commands)), "three children")
+    children = [copy.child(command) for command in commands]
 
     assert copy.end(signal.SIGTERM) == 0
     said = copy.said()

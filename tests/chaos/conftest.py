@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.chaos.load import Load, make_load, say
-from tests.conftest import administer, url_of
+from tests.conftest import administer, drop_database, url_of
 from tests.serving import new_http, serving
 
 
@@ -30,4 +30,4 @@ async def load(servers: dict[str, str], redis_url: str) -> AsyncIterator[Load]:
             for fault in server.faults:
                 say(fault)
     finally:
-        await administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_database(server_url, name)

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from app.infra.database import Database
-from tests.conftest import ROOT, administer, url_of
+from tests.conftest import ROOT, administer, drop_database, url_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
     server = servers["database_url"]
     await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
     yield url_of(server, name)
-    await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    await drop_database(server, name)
 
 
 @pytest.fixture

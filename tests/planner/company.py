@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 from app.planner.plans import Plans
 from app.policies.policy import Policy
-from tests.conftest import administer, url_of
+from tests.conftest import administer, drop_database, url_of
 from tests.generation.operations import Operation, operations
 from tests.planner.harness import PLAIN, POLICY, Planned, sight_of
 from tests.planner.loading import load
@@ -91,4 +91,4 @@ def stood_up(
         yield Company(world, planned)
     finally:
         planned.close()
-        runner.run(administer(server, f"DROP DATABASE {name} WITH (FORCE)"))
+        runner.run(drop_database(server, name))

@@ -10,7 +10,7 @@ import pytest
 from app.infra.database import Database
 from app.services.ledger.allocations import Allocate, UndoAllocation
 from app.services.ledger.inputs import AllocationInput
-from tests.conftest import administer, url_of
+from tests.conftest import administer, drop_database, url_of
 from tests.factories import DAY, Books, make_customer, open_books
 
 Connection = "asyncpg.Connection[asyncpg.Record]"
@@ -23,7 +23,7 @@ async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
     server = servers["database_url"]
     await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
     yield url_of(server, name)
-    await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    await drop_database(server, name)
 
 
 @pytest.fixture
