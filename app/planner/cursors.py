@@ -53,9 +53,14 @@ def bound_position(
 
         return convert
 
-    return [
+    position = [
         compiler.binder.bind(key.type, origin, value_of(index, _parser(key, path)))
         for index, key in enumerate(keys)
+    ]
+    # A REAL parameter is spelt FLOAT, which is double: it would equal no score that was rounded.
+    return [
+        cast(value, REAL) if isinstance(key.type, REAL) else value
+        for key, value in zip(keys, position, strict=True)
     ]
 
 

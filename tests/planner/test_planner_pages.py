@@ -10,6 +10,7 @@ from tests.planner.company import Company
 from tests.planner.harness import PLAIN
 
 FACTS = ("hasNextPage", "hasPreviousPage", "startCursor", "endCursor")
+ALL_STATUSES = "[ACTIVE, SUSPENDED, DELETED, ARCHIVED, MERGED]"
 SOME_FACTS = [each for size in range(len(FACTS) + 1) for each in combinations(FACTS, size)]
 
 
@@ -48,6 +49,26 @@ def test_entries_without_a_due_date_are_met_page_by_page_too(
         found += [each["id"] for each in page["nodes"]]
         cursor = page["pageInfo"]["endCursor"]
     assert len(found) == len(set(found)) == len(company.world.rows("ledger_entries"))
+
+
+@pytest.mark.parametrize(("size", "next_page"), [("first", "after"), ("last", "before")])
+def test_rows_that_match_equally_well_are_met_page_by_page_too(
+    company: Company, size: str, next_page: str
+) -> None:
+    """Their score is two thirds, which no binary number is: a cursor must spell it as it is."""
+    text = f"""query($cursor: Cursor) {{ customers(
+        {size}: 1, {next_page}: $cursor, filter: {{search: "C0", status: {ALL_STATUSES}}}
+    ) {{ pageInfo {{ endCursor }} nodes {{ code }} }} }}"""
+    found: list[str] = []
+    cursor = None
+    while len(found) <= len(company.world.rows("customers")):
+        outcome = company.planned.ask(company.viewer("controller"), text, {"cursor": cursor})
+        page = orjson.loads(outcome.json or "")["customers"]
+        if not page["nodes"]:
+            break
+        found += [each["code"] for each in page["nodes"]]
+        cursor = page["pageInfo"]["endCursor"]
+    assert sorted(found) == sorted(row["code"] for row in company.world.rows("customers"))
 
 
 @pytest.mark.parametrize(
