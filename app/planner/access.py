@@ -51,7 +51,7 @@ class Guards:
         source = planned_type.source
         if source is None:
             return ALWAYS
-        own = self.grant.rows(_policy_type(planned_type))
+        own = self.grant.rows(source.part_of or planned_type.name)
         if source.owner is Owner.CUSTOMER and source.table is not customers:
             return own & self.grant.rows("Customer")
         return own
@@ -130,11 +130,3 @@ class Guards:
 def unconditional(condition: ColumnElement[bool]) -> bool:
     """Whether the predicate is plainly true, and can be left out."""
     return isinstance(condition, type(true()))
-
-
-def _policy_type(planned_type: PlannedType) -> str:
-    """Lines are part of their entry, and visible with it."""
-    return _PART_OF.get(planned_type.name, planned_type.name)
-
-
-_PART_OF = {"LineItem": "LedgerEntry", "JournalLine": "LedgerEntry"}

@@ -33,7 +33,7 @@ from app.planner.refusals import forbidden, refused
 from app.planner.rows import PlannedRow, TableRow
 from app.planner.search import Search, compile_search
 from app.planner.selection import Selected, Selections
-from app.planner.values import Arguments, Binder, as_given
+from app.planner.values import Arguments, Binder, Span, as_given
 from app.policies.conditions import ALWAYS, ScopeCondition
 from app.policies.grant import Grant
 from app.schema.types.declaration import (
@@ -44,6 +44,7 @@ from app.schema.types.declaration import (
     GlobalIdLeaf,
     Kind,
     Leaf,
+    Limit,
     Lookup,
     Many,
     NodeLookup,
@@ -59,8 +60,6 @@ _BOUND_TYPES: dict[Kind, TypeEngine[Any]] = {
 }
 MAX_FIELDS = 5000
 MAX_RELATIONS = 300
-# What a figure computed from a customer's entries counts for, when reads are bounded.
-COMPUTED_ROWS = 50
 MAX_DEPTH = 20
 
 
@@ -87,6 +86,9 @@ class Compiler:
         # that multiply it.
         self.nested_reads: list[tuple[int, tuple[str, ...]]] = []
         self._pages_around: tuple[str, ...] = ()
+        # The rows that limited lists around may have.
+        self._rows_around = 1
+        self.spans: list[Span] = []
 
     def alias(self, prefix: str) -> str:
         """A name that nothing else in the statement has: no response key has a dollar sign."""
@@ -106,10 +108,23 @@ class Compiler:
         """What is compiled within is read for each row of a page of this size."""
         around = self._pages_around
         self._pages_around = (*around, size)
-        if around:
-            self.nested_reads.append((1, self._pages_around))
+        if around or self._rows_around > 1:
+            self._count_rows(1)
         yield
         self._pages_around = around
+
+    @contextmanager
+    def _inside_list(self, limit: Limit | None) -> Iterator[None]:
+        """What is compiled within is read for each row of a list of at most so many."""
+        around = self._rows_around
+        if limit is not None:
+            self._rows_around *= limit.rows
+            self._count_rows(1)
+        yield
+        self._rows_around = around
+
+    def _count_rows(self, weight: int) -> None:
+        self.nested_reads.append((weight * self._rows_around, self._pages_around))
 
     def json_of(self, statement: Select[Any]) -> ColumnElement[Any]:
         """The statement's one row as a JSON object, or null: a scalar subselect."""
@@ -118,12 +133,24 @@ class Compiler:
         made = select(func.row_to_json(literal_column(name))).select_from(rows)
         return made.scalar_subquery()
 
-    def json_list_of(self, statement: Select[Any]) -> ColumnElement[Any]:
-        """The statement's rows as a JSON list, in its order: a scalar subselect."""
+    def json_list_of(
+        self, statement: Select[Any], limit: Limit | None, key: str
+    ) -> ColumnElement[Any]:
+        """The statement's rows as a JSON list, in its order: a scalar subselect.
+
+        One row too many is read to know that there are too many, and then nothing is answered.
+        """
         name = self.alias("o")
+        if limit is not None:
+            statement = statement.limit(literal_column(str(limit.rows + 1)))
         rows = statement.subquery(name)
         listed = func.json_agg(literal_column(name))
         made = select(func.coalesce(listed, literal_column("'[]'::json"))).select_from(rows)
+        if limit is not None:
+            allowed: ColumnElement[int] = literal_column(str(limit.rows))
+            made = made.having(
+                func.at_most(func.count(), allowed, constant(limit.advice), constant(key))
+            )
         return made.scalar_subquery()
 
     def search(
@@ -285,8 +312,11 @@ class Compiler:
         rows: ScopeCondition,
         selected: Selected,
     ) -> ColumnElement[Any]:
-        self.nested_reads.append((COMPUTED_ROWS, self._pages_around))
+        self._count_rows(declaration.weight)
         arguments = self.arguments(field, selected)
+        if declaration.span:
+            first, last = (arguments.origin(name) for name in declaration.span)
+            self.spans.append(Span(first, last, (selected.key, declaration.span[0])))
         given = {
             name: default()
             if arguments.get(name) is None
@@ -295,10 +325,18 @@ class Compiler:
         }
         computed_type = self.catalogue.type(field.target)
         computed = self.table_row(computed_type)
-        columns = self.object_columns(computed_type, computed, rows, selected.selection_sets)
+        assert computed_type.source is not None
+        seen = self.guards.rows(computed_type) if computed_type.source.part_of else rows
+        with self._inside_list(declaration.limit):
+            columns = self.object_columns(computed_type, computed, seen, selected.selection_sets)
         source = declaration.rows(row, given).subquery(computed.name)
         statement = select(*columns).select_from(source)
-        return self.json_list_of(statement) if declaration.plural else self.json_of(statement)
+        if not seen.covers(rows):
+            statement = statement.where(visible(computed_type.source, seen, computed))
+        if declaration.plural:
+            ordered = statement.order_by(*(computed[column] for column in declaration.order))
+            return self.json_list_of(ordered, declaration.limit, selected.key)
+        return self.json_of(statement)
 
     def _related(
         self,
@@ -324,13 +362,13 @@ class Compiler:
             return PageCompiler(
                 self, related_type, declaration, row, selected, arguments, condition, rows
             ).json()
-        columns = self.object_columns(related_type, row, rows, selected.selection_sets)
-        order = (
-            [row[column] for column in declaration.order] if isinstance(declaration, Many) else []
-        )
+        limit = declaration.limit if isinstance(declaration, Many) else None
+        with self._inside_list(limit):
+            columns = self.object_columns(related_type, row, rows, selected.selection_sets)
         statement = select(*columns).select_from(row.from_clause()).where(condition)
         if isinstance(declaration, Many):
-            return self.json_list_of(statement.order_by(*order))
+            ordered = statement.order_by(*(row[column] for column in declaration.order))
+            return self.json_list_of(ordered, limit, selected.key)
         return self.json_of(statement)
 
     def _is_known_visible(

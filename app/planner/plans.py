@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol
 
+from asyncpg import PostgresError
 from graphql import SelectionSetNode
 from graphql.execution.values import VariableValues
 from sqlalchemy import Label, select
@@ -22,7 +23,7 @@ from app.planner.catalogue import Catalogue
 from app.planner.compiler import Compiler
 from app.planner.documents import Document
 from app.planner.refusals import refused
-from app.planner.values import Binding, Constant, as_given, shape
+from app.planner.values import Binding, Constant, Span, as_given, shape
 from app.policies.grant import Grant
 from app.policies.predicates import viewer_id
 
@@ -30,6 +31,8 @@ MAX_PLANS = 2000
 # Of the statements of all plans kept.
 MAX_KEPT_CHARACTERS = 50_000_000
 MAX_NESTED_ROWS = 200_000
+# Raised by `at_most`: a list has more rows than an answer may have.
+_TOO_LONG = "CF001"
 
 
 class Stale(Exception):
@@ -79,6 +82,7 @@ class Plan:
     openings: tuple[str, ...] | None
     unused: tuple[Binding, ...]
     nested_reads: tuple[tuple[int, tuple[int, ...]], ...]
+    spans: tuple[Span, ...]
     withheld: tuple[str, ...]
     masked: tuple[str, ...]
 
@@ -92,13 +96,20 @@ class Plan:
         """One round trip. Raises Stale, and the refusals of bound values (bad ids, cursors...)."""
         for binding in self.unused:
             binding.convert(binding.origin.read(variables))
+        for span in self.spans:
+            span.check(variables)
         arguments = [
             context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
             for slot in self.slots
         ]
         if self.nested_reads:
             self._bound_rows(arguments)
-        row = await connection.fetchrow(self.sql, *arguments)
+        try:
+            row = await connection.fetchrow(self.sql, *arguments)
+        except PostgresError as error:
+            if error.sqlstate != _TOO_LONG:
+                raise
+            raise refused(error.args[0], error.detail or "") from error
         if row is None or row[0] != stamp.access_version or row[1] != stamp.policy_version:
             raise Stale
         return Answer(self._json(row), self.withheld, self.masked)
@@ -218,6 +229,7 @@ class Plans:
                 for weight, path in compiler.nested_reads
                 if used.issuperset(path)
             ),
+            spans=tuple(compiler.spans),
             withheld=tuple(compiler.guards.withheld),
             masked=tuple(compiler.guards.masked),
         )

@@ -65,6 +65,20 @@ class Binding:
     convert: Convert
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Two values of which the first must not be the greater; `path` leads to the first."""
+
+    first: Constant | Variable
+    last: Constant | Variable
+    path: tuple[str, ...]
+
+    def check(self, variables: Mapping[str, Any]) -> None:
+        """Refuses a span that ends before it begins."""
+        if self.first.read(variables) > self.last.read(variables):
+            raise refused("This must not be after the other end of the span.", *self.path)
+
+
 def shape(value: Any) -> Any:
     """What of a coerced variable the statement's text depends on."""
     if value is None or isinstance(value, bool):

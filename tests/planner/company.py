@@ -46,12 +46,21 @@ class Company:
         """Deep ones, shallow ones that filter and order lists, and ones that mind no rules."""
         vocabulary = WorldVocabulary(PLAIN, sight_of(self.world, name, policy), self.scores)
         reckless = replace(vocabulary, is_reckless=True)
-        lists = [each for each in self.roots if "orderBy" in PLAIN.query_type.fields[each].args]
         return (
             operations(PLAIN, vocabulary, self.roots)
-            | operations(PLAIN, vocabulary, lists, depth=4, eagerness=90)
+            | operations(PLAIN, vocabulary, self.ordered_lists, depth=4, eagerness=90)
             | operations(PLAIN, reckless, self.roots, depth=3, eagerness=70)
         )
+
+    def lists(self, name: str, *, is_reckless: bool) -> SearchStrategy[Operation]:
+        """Lists that are filtered and ordered: by what is allowed, or by whatever there is."""
+        vocabulary = WorldVocabulary(PLAIN, sight_of(self.world, name, POLICY), self.scores)
+        chosen = replace(vocabulary, is_reckless=is_reckless)
+        return operations(PLAIN, chosen, self.ordered_lists, depth=3, eagerness=95)
+
+    @property
+    def ordered_lists(self) -> list[str]:
+        return [each for each in self.roots if "orderBy" in PLAIN.query_type.fields[each].args]
 
     @property
     def roots(self) -> list[str]:

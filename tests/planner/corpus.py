@@ -1,18 +1,18 @@
 """A fixed set of generated operations, for tests that try the same ones over and over."""
 
 from hypothesis import Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 
 from tests.generation.operations import Operation
-from tests.planner.company import Company
 from tests.planner.conftest import COMMON
 
 
-def corpus(company: Company, name: str, count: int) -> list[Operation]:
+def corpus(strategy: SearchStrategy[Operation], count: int) -> list[Operation]:
     """The same operations at every run."""
     drawn: list[Operation] = []
 
     @settings(max_examples=count, derandomize=True, phases=(Phase.generate,), **COMMON)
-    @given(operation=company.operations(name))
+    @given(operation=strategy)
     def collect(operation: Operation) -> None:
         drawn.append(operation)
 

@@ -33,7 +33,7 @@ from tests.planner.oracle_fields import (
     value,
 )
 from tests.planner.oracle_lists import DATE_FILTERS, Listing, Page, Scores
-from tests.planner.sight import EMBEDDED, TABLES, Sight
+from tests.planner.sight import EMBEDDED, PARTS, TABLES, Sight
 from tests.planner.survey import LOOKUPS, Refusal, Survey
 from tests.planner.world import Row
 
@@ -161,7 +161,7 @@ class Oracle:
     def _field(
         self, thing: Thing, name: str, info: GraphQLResolveInfo, arguments: Mapping[str, Any]
     ) -> Any:
-        type_name, row = thing.type_name, thing.row
+        type_name, row, world = thing.type_name, thing.row, self.sight.world
         coordinate = f"{type_name}.{name}"
         shown = self.sight.shows(type_name, name, row)
         if thing.masked and shown == "whole":
@@ -175,16 +175,22 @@ class Oracle:
         if target in EMBEDDED:
             return Thing(target, row, masked=shown == "masked")
         if coordinate in COMPUTATIONS:
-            made = COMPUTATIONS[coordinate](self.sight.world, row, arguments)
-            return (
-                [Thing(target, r) for r in made] if isinstance(made, list) else Thing(target, made)
-            )
+            return self._computed(target, COMPUTATIONS[coordinate](world, row, arguments))
         if is_relation(self.schema, type_name, name):
             return self._relation(thing, name, target, arguments)
-        found = value(self.sight.world, type_name, name, row)
+        found = value(world, type_name, name, row)
         if shown == "masked" and found is not None:
             return MASKS[coordinate](found)
         return as_json(found)
+
+    def _computed(self, target: str, made: Any) -> Any:
+        if not isinstance(made, list):
+            return Thing(target, made)
+        return [
+            Thing(target, each)
+            for each in made
+            if target not in PARTS or self.sight.sees(target, each)
+        ]
 
     def _relation(self, thing: Thing, name: str, target: str, arguments: Mapping[str, Any]) -> Any:
         coordinate = f"{thing.type_name}.{name}"

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import orjson
 
-from tests.planner.world import TODAY, Row, World, money
+from app.domain.hashing import GENESIS
+from tests.planner.world import TODAY, Row, World, hash_of, money
 
 
 def _of(world: World, table: str, customer: Row) -> list[Row]:
@@ -36,6 +37,7 @@ def balance_at(world: World, customer: Row, given: Mapping[str, Any]) -> Row:
     owed = sum((each for each in entries if each > 0), nothing)
     paid = -sum((each for each in entries if each < 0), nothing)
     return {
+        "customer_id": customer["id"],
         "as_of": as_of,
         "known_at": known_at,
         "pending": owed - used,
@@ -62,12 +64,121 @@ def ageing(world: World, customer: Row, given: Mapping[str, Any]) -> Row:
         names = list(buckets)
         buckets[names[0 if late <= 0 else min((late + 29) // 30, 4)]] += left
     return {
+        "customer_id": customer["id"],
         "as_of": as_of,
         "currency": customer["currency"],
         **buckets,
         "total": sum(buckets.values(), nothing),
         "disputed": nothing,
         "unapplied_credit": credit,
+    }
+
+
+def explain_balance(_world: World, customer: Row, given: Mapping[str, Any]) -> Row:
+    """Whose balance, as of when, known when."""
+    return {
+        "customer_id": customer["id"],
+        "customer": customer,
+        "as_of": _day(given),
+        "known_at": datetime.fromisoformat(given["knownAt"]),
+    }
+
+
+def explained_balance(world: World, explanation: Row, _given: Mapping[str, Any]) -> Row:
+    """The balance that is explained."""
+    given = {
+        "asOf": explanation["as_of"].isoformat(),
+        "knownAt": explanation["known_at"].isoformat(),
+    }
+    return balance_at(world, explanation["customer"], given)
+
+
+def groups(world: World, explanation: Row, _given: Mapping[str, Any]) -> list[Row]:
+    """The entries behind it, by type."""
+    amounts: dict[str, list[Decimal]] = {}
+    for each in _of(world, "ledger_entries", explanation["customer"]):
+        if (
+            each["transaction_date"] <= explanation["as_of"]
+            and each["posted_at"] <= explanation["known_at"]
+        ):
+            amounts.setdefault(each["type"], []).append(each["amount"])
+    return [
+        {**explanation, "type": kind, "count": len(amounts[kind]), "total": sum(amounts[kind])}
+        for kind in sorted(amounts)
+    ]
+
+
+def statement(world: World, customer: Row, given: Mapping[str, Any]) -> Row:
+    """What was owed before the first date and after the last."""
+    first, last = (date.fromisoformat(given[name]) for name in ("from", "to"))
+    nothing = money(0, customer["currency"])
+    entries = _of(world, "ledger_entries", customer)
+    before = [each["amount"] for each in entries if each["transaction_date"] < first]
+    until = [each["amount"] for each in entries if each["transaction_date"] <= last]
+    return {
+        "customer_id": customer["id"],
+        "customer": customer,
+        "from": first,
+        "to": last,
+        "currency": customer["currency"],
+        "opening_balance": sum(before, nothing),
+        "closing_balance": sum(until, nothing),
+    }
+
+
+def lines(world: World, row: Row, _given: Mapping[str, Any]) -> list[Row]:
+    """Each entry between the dates, with the balance after it."""
+    balance = row["opening_balance"]
+    listed = []
+    entries = _of(world, "ledger_entries", row["customer"])
+    for entry in sorted(entries, key=lambda each: (each["transaction_date"], each["sequence"])):
+        if row["from"] <= entry["transaction_date"] <= row["to"]:
+            amount = entry["amount"]
+            balance += amount
+            listed.append(
+                {
+                    "customer_id": row["customer_id"],
+                    "entry_id": entry["id"],
+                    "date": entry["transaction_date"],
+                    "description": entry["description"] or entry["number"],
+                    "debit": amount if amount > 0 else None,
+                    "credit": -amount if amount < 0 else None,
+                    "running_balance": balance,
+                }
+            )
+    return listed
+
+
+def statement_ageing(world: World, row: Row, _given: Mapping[str, Any]) -> Row:
+    """What is open as of the last date."""
+    return ageing(world, row["customer"], {"asOf": row["to"].isoformat()})
+
+
+def verify_ledger(world: World, customer: Row, _given: Mapping[str, Any]) -> Row:
+    """Every link from the first on, by the domain's own hash."""
+    account = world.accounts[customer["id"]]
+    chain = sorted(_of(world, "ledger_entries", customer), key=lambda each: each["sequence"])
+    broken, reason, previous = None, None, GENESIS
+    for place, entry in enumerate(chain, start=1):
+        fault = None
+        if entry["sequence"] != place:
+            fault = "An entry is missing before this one."
+        elif entry["previous_hash"] != previous:
+            fault = "This entry does not follow the one before it."
+        elif entry["hash"] != hash_of(world, entry):
+            fault = "This entry is not what it was when it was posted."
+        if fault and broken is None:
+            broken, reason = entry["id"], fault
+        previous = entry["hash"]
+    if reason is None and (account["sequence"], account["head_hash"]) != (len(chain), previous):
+        reason = "The account's head is not the last entry."
+    return {
+        "customer_id": customer["id"],
+        "ok": reason is None,
+        "entries_checked": len(chain),
+        "head_hash": account["head_hash"],
+        "first_broken_id": broken,
+        "reason": reason,
     }
 
 
@@ -101,6 +212,13 @@ def failures(_world: World, run: Row, _given: Mapping[str, Any]) -> list[Row]:
 COMPUTATIONS: dict[str, Callable[[World, Row, Mapping[str, Any]], Any]] = {
     "Customer.balanceAt": balance_at,
     "Customer.ageing": ageing,
+    "Customer.explainBalance": explain_balance,
+    "BalanceExplanation.balance": explained_balance,
+    "BalanceExplanation.groups": groups,
+    "Customer.statement": statement,
+    "Statement.lines": lines,
+    "Statement.ageing": statement_ageing,
+    "Customer.verifyLedger": verify_ledger,
     "ReconciliationRun.failures": failures,
 }
 """Fields whose objects are computed from their row and their arguments."""

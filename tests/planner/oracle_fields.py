@@ -156,13 +156,26 @@ MANY: dict[str, ManyOf] = {
         for row in world.rows("ledger_entries")
         if row["customer_id"] == customer["id"] and row["id"] in world.open_items
     ],
+    "BalanceGroup.entries": lambda world, group: [
+        row
+        for row in world.rows("ledger_entries")
+        if row["customer_id"] == group["customer_id"]
+        and row["type"] == group["type"]
+        and row["transaction_date"] <= group["as_of"]
+        and row["posted_at"] <= group["known_at"]
+    ],
     "LedgerEntry.lineItems": _where("entry_lines", entry_id="id"),
     "LedgerEntry.journalLines": _where("journal_lines", source_id="id"),
     "LedgerEntry.allocations": _of_entry,
     "ReconciliationRun.findings": _where("drift_findings", run_id="id"),
     "Team.members": _where("users", team_id="id"),
 }
-LIST_ORDER = {"LineItem": "line_number", "JournalLine": "line_number", "Team": "name"}
+LIST_ORDER = {
+    "LineItem": "line_number",
+    "JournalLine": "line_number",
+    "Team": "name",
+    "LedgerEntry": "sequence",
+}
 """The fixed order of lists that are no connections."""
 
 

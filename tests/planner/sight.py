@@ -30,11 +30,21 @@ TABLES = {
     "AccountingPeriod": "accounting_periods",
     "ReconciliationRun": "reconciliation_runs",
 }
-OWNED = {"LedgerEntry", "LineItem", "JournalLine", "Allocation", "DriftFinding", "AuditEvent"}
-PARTS = {"LineItem": "LedgerEntry", "JournalLine": "LedgerEntry"}
-"""Lines are seen with their entry: no rule speaks of them."""
-COMPUTED = {"Balance", "Ageing", "JobFailure"}
+PARTS = {
+    **dict.fromkeys(("LineItem", "JournalLine"), "LedgerEntry"),
+    **dict.fromkeys(("StatementLine", "BalanceGroup"), "LedgerEntry"),
+}
+"""Lines and groups are seen with their entries: no rule speaks of them."""
+FIGURES = {
+    *("Balance", "BalanceExplanation", "BalanceGroup", "Ageing"),
+    *("Statement", "StatementLine", "LedgerVerification"),
+}
+"""Objects that are made of a customer's entries."""
+COMPUTED = FIGURES | {"JobFailure"}
 """Objects that are made of other rows, and seen with the field that leads to them."""
+OWNED = FIGURES | {
+    *("LedgerEntry", "LineItem", "JournalLine", "Allocation", "DriftFinding", "AuditEvent"),
+}
 EMBEDDED = {"Address": "Customer.billingAddress", "CustomerPreferences": "Customer.preferences"}
 
 

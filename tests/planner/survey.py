@@ -4,6 +4,7 @@ Both follow from the document and the rules alone, so they can say nothing about
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
@@ -28,9 +29,13 @@ from app.domain.global_id import decode, decode_as
 from app.policies.conditions import ScopeCondition
 from tests.planner.oracle_fields import CONCRETE, TAGS, has_masked_form
 from tests.planner.oracle_lists import DEFAULT_PAGE, ORDER_FIELDS, SEARCHED, Listing
-from tests.planner.sight import COMPUTED, EMBEDDED, Sight
+from tests.planner.sight import COMPUTED, EMBEDDED, PARTS, Sight
 
 MAX_PAGE = 1000
+LIMITS = {"BalanceGroup.entries": 10_000, "Statement.lines": 5000}
+"""How many rows a list may have that is no page."""
+WEIGHTS = {"Customer.verifyLedger": 1000}
+FIGURE_ROWS = 50
 LOOKUPS = {
     "customer": ("id", "code"),
     "ledgerEntry": ("id", "number"),
@@ -183,14 +188,42 @@ class Survey:
         if is_leaf_type(target) or (access.when_whole & rows).is_never:
             return
         sets = [node.selection_set for node in nodes]
-        if target.name in EMBEDDED.keys() | COMPUTED:
+        if target.name in EMBEDDED:
             self._object(target.name, sets, rows)
+        elif target.name in COMPUTED:
+            self._computed(coordinate, target.name, key, nodes, rows)
         elif target.name.endswith("Connection"):
             item = target.name.removesuffix("Connection")
             self._page(coordinate, item, key, nodes, self.sight.rows(item))
         else:
             item = CONCRETE.get(coordinate, target.name)
-            self._object(item, sets, self.sight.rows(item))
+            with self._inside(coordinate):
+                self._object(item, sets, self.sight.rows(item))
+
+    def _computed(
+        self,
+        coordinate: str,
+        type_name: str,
+        key: str,
+        nodes: list[FieldNode],
+        rows: ScopeCondition,
+    ) -> None:
+        given = self._arguments(coordinate.partition(".")[0], nodes[0])
+        if coordinate == "Customer.statement" and given["from"] > given["to"]:
+            self._refuse("VALIDATION", key, "from")
+        self.nested_rows += WEIGHTS.get(coordinate, FIGURE_ROWS) * prod(self.sizes)
+        with self._inside(coordinate):
+            seen = self.sight.rows(type_name) if type_name in PARTS else rows
+            self._object(type_name, [node.selection_set for node in nodes], seen)
+
+    @contextmanager
+    def _inside(self, coordinate: str) -> Iterator[None]:
+        around = self.sizes
+        if coordinate in LIMITS:
+            self.sizes = (*around, LIMITS[coordinate])
+            self.nested_rows += prod(self.sizes)
+        yield
+        self.sizes = around
 
     def _forms(self, type_name: str, sets: list[Any], rows: ScopeCondition) -> None:
         """Parts of a masked object show their form, unless they are withheld themselves."""

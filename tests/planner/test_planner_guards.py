@@ -147,7 +147,12 @@ BROKEN: dict[str, tuple[Break, str]] = {
 
 @pytest.fixture(scope="module")
 def operations(company: Company) -> dict[str, list[Operation]]:
-    return {name: corpus(company, name, 120) for name in WITNESSES}
+    return {
+        name: corpus(company.operations(name), 80)
+        + corpus(company.lists(name, is_reckless=False), 120)
+        + corpus(company.lists(name, is_reckless=True), 60)
+        for name in WITNESSES
+    }
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ ROLES = {
 LABELS = {target: label for label, targets in READ_ROWS.items() for target in targets}
 LABELS["audit.content"] = "auditEvents, audit.content"
 FINDINGS = "reconciliation, drift"
+ARGUMENTS = {"statement": '(from: "2026-01-01", to: "2026-03-31")'}
 
 
 def _condition(cell: str) -> ScopeCondition:
@@ -64,8 +65,7 @@ def _selected(type_name: str, field: str) -> str:
     named = get_named_type(PLAIN.type_map[type_name].fields[field].type)
     if is_leaf_type(named):
         return field
-    arguments = '(knownAt: "2026-06-01T00:00:00Z")' if field == "balanceAt" else ""
-    return f"{field}{arguments} {{ __typename {' '.join(_leaves(named.name))} }}"
+    return f"{field}{ARGUMENTS.get(field, '')} {{ __typename {' '.join(_leaves(named.name))} }}"
 
 
 def _leaves(type_name: str) -> list[str]:

@@ -4,15 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, literal_column
+from sqlalchemy import Column, ColumnElement, Function, Table, literal_column
 from sqlalchemy.sql.selectable import Alias
 from sqlalchemy.sql.visitors import iterate
 
+from app.domain.hashing import FinancialFields, LineFigures
 from app.planner.catalogue import Catalogue, PlannedField
 from app.schema.types.declaration import Connected, Derived, Embedded, Leaf, Many, One, Source
 
 Touched = dict[tuple[str, str], set[str]]
 """For a table and a column, the coordinates that read it."""
+
+HASHED = [
+    *(("ledger_entries", name) for name in FinancialFields.__slots__ if name != "lines"),
+    *(("entry_lines", name) for name in LineFigures.__slots__),
+]
+"""What an entry's hash is made of, inside the database."""
 
 
 class Probe:
@@ -80,6 +87,8 @@ def _inside(made: Any) -> Iterator[tuple[str, str]]:
     if made is None:
         return
     for element in iterate(made):
+        if isinstance(element, Function) and element.name == "entry_hash":
+            yield from HASHED
         table = getattr(element, "table", None)
         if isinstance(element, Column) and isinstance(table, Alias):
             assert isinstance(table.element, Table)

@@ -94,7 +94,7 @@ class WorldVocabulary:
         item = self._item(place[0])
         name = place[-3] if len(place) > 3 else place[-1]
         world = self.sight.world
-        if place[-1] in {"covers", "asOf"}:
+        if place[-1] in {"covers", "asOf", "from", "to"}:
             return sorted({row["transaction_date"] for row in world.rows("ledger_entries")})
         if f"{item}.{name}" not in self.sight.groups:
             name = place[-1]
@@ -115,7 +115,7 @@ class WorldVocabulary:
         text: str = draw(st.sampled_from(self._found(place)))
         if chance(draw, FAULTS):
             return "nul\0"
-        if operator in {"contains", "startsWith"} and chance(draw, 25):
+        if operator in {"contains", "startsWith"} and chance(draw, 40):
             return draw(st.sampled_from(("%", "_", "\\", "C%", "a_")))
         if operator in {"contains", "startsWith"}:
             start = 0 if operator == "startsWith" else draw(st.integers(0, len(text) - 1))
@@ -138,8 +138,8 @@ class WorldVocabulary:
         return global_id(meant, row)
 
     def weight(self, place: Place) -> int:
-        """Searching has rules of its own, and one name among many."""
-        return 4 if place[-1] == "search" else 1
+        """Searching has rules of its own, and patterns have; each is one name among many."""
+        return {"search": 4, "contains": 3, "startsWith": 3}.get(place[-1], 1)
 
     def insists(self, place: Place) -> bool:
         """Without it, the clock decides."""

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from app.domain.currency import MINOR_UNIT_DIGITS
+from app.domain.hashing import FinancialFields, LineFigures, entry_hash
 
 Row = dict[str, Any]
 
@@ -77,6 +78,17 @@ def digest(*parts: object) -> bytes:
 def money(value: int | str | Decimal, currency: str) -> Decimal:
     """An amount at its currency's scale."""
     return Decimal(value).quantize(Decimal(1).scaleb(-MINOR_UNIT_DIGITS[currency]))
+
+
+def hash_of(world: "World", entry: Row) -> bytes:
+    """What an entry's hash must be after its predecessor's, by the domain's own encoding."""
+    plain = {name: entry[name] for name in FinancialFields.__slots__ if name != "lines"}
+    lines = sorted(
+        (row for row in world.rows("entry_lines") if row["entry_id"] == entry["id"]),
+        key=lambda row: row["line_number"],
+    )
+    figures = (LineFigures(**{n: row[n] for n in LineFigures.__slots__}) for row in lines)
+    return entry_hash(entry["previous_hash"], FinancialFields(**plain, lines=tuple(figures)))
 
 
 @dataclass

@@ -4,7 +4,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from tests.planner.world import EPOCH, Row, World, digest, key, money
+from tests.planner.world import EPOCH, Row, World, digest, hash_of, key, money
+
+# Customers whose hash chain is broken, each in a way of its own.
+MISSES_ONE, FOLLOWS_ANOTHER, FORGED, BEHIND = 4, 8, 10, 12
 
 
 class Books:
@@ -42,7 +45,7 @@ class Books:
         entry = {
             "customer_id": self.customer["id"],
             "id": key("entry", n, place),
-            "sequence": place + 1,
+            "sequence": place + (2 if n == MISSES_ONE and place > 1 else 1),
             "number": f"{kind[:3]}-{n:02}{place:04}",
             "type": kind,
             "amount": amount,
@@ -58,14 +61,17 @@ class Books:
             "external_reference": f"ext-{n}-{place}" if place % 2 == 0 else None,
             "posted_by": key("user", "accountant" if n % 2 else "controller"),
             "posted_at": EPOCH + timedelta(days=n, seconds=place),
-            "previous_hash": digest("chain", n, place - 1) if place else bytes(32),
-            "hash": digest("chain", n, place),
+            "previous_hash": self.entries[-1]["hash"] if place else bytes(32),
         }
+        if n == FOLLOWS_ANOTHER and place == 2:
+            entry["previous_hash"] = digest("another chain")
         self.entries.append(entry)
         self.open[entry["id"]] = abs(amount)
         self.world.rows("ledger_entries").append(entry)
         if is_debit:
             self._lines(entry, place)
+        is_forged = n == FORGED and place in {1, 2}
+        entry["hash"] = digest("forged", place) if is_forged else hash_of(self.world, entry)
         self._journal(entry["id"], "ENTRY", entry["transaction_date"], amount)
 
     def _lines(self, entry: Row, place: int) -> None:
@@ -163,7 +169,11 @@ class Books:
                 "advance": signed[False],
                 "credit_limit": money(61_000 + self.n // 2 * 173, self.currency),
                 "sequence": len(self.entries),
-                "head_hash": self.entries[-1]["hash"] if self.entries else bytes(32),
+                "head_hash": (
+                    self.entries[-1 if self.n != BEHIND else 0]["hash"]
+                    if self.entries
+                    else bytes(32)
+                ),
                 "change_number": 5,
                 "verified_change_number": 4,
                 "verified_sequence": 2,

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    Uuid,
     func,
     literal_column,
     select,
@@ -33,6 +34,7 @@ _COMPUTED = MetaData()
 _BALANCE = Table(
     "balance",
     _COMPUTED,
+    Column("customer_id", Uuid),
     Column("as_of", Date),
     Column("known_at", DateTime(timezone=True)),
     Column("pending", Numeric),
@@ -44,6 +46,7 @@ _BUCKETS = ("not_due", "days_1_to_30", "days_31_to_60", "days_61_to_90", "over_9
 _AGEING = Table(
     "ageing",
     _COMPUTED,
+    Column("customer_id", Uuid),
     Column("as_of", Date),
     Column("currency", Text),
     *(Column(name, Numeric) for name in (*_BUCKETS, "total", "disputed", "unapplied_credit")),
@@ -51,7 +54,7 @@ _AGEING = Table(
 
 
 @strawberry.type(description="What was owed as of an accounting date, as known at an instant.")
-@planned_type(Source(table=_BALANCE, owner=Owner.NOBODY))
+@planned_type(Source(table=_BALANCE, owner=Owner.CUSTOMER, customer_id=_BALANCE.c.customer_id))
 class Balance:
     """Recomputed from entries and allocations alone."""
 
@@ -64,7 +67,7 @@ class Balance:
 
 
 @strawberry.type(description="Open debits by how long they are overdue, as of an accounting date.")
-@planned_type(Source(table=_AGEING, owner=Owner.NOBODY))
+@planned_type(Source(table=_AGEING, owner=Owner.CUSTOMER, customer_id=_AGEING.c.customer_id))
 class Ageing:
     """`total` is the sum of the buckets: the pending balance."""
 
@@ -85,14 +88,28 @@ class Ageing:
 
 
 def balance_at(customer: Row, given: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+    """One row of `balance` for a row of `customers`, as of `asOf` and known at `knownAt`."""
+    return balance_of(
+        customer[customers.c.id],
+        customer[customers.c.currency],
+        as_of=given["asOf"],
+        known_at=given["knownAt"],
+    )
+
+
+def balance_of(
+    customer_id: ColumnElement[Any],
+    currency: ColumnElement[Any],
+    *,
+    as_of: ColumnElement[Any],
+    known_at: ColumnElement[Any],
+) -> Select[Any]:
     """One row of `balance`: entries dated by then, known by then, and the allocations between them.
 
     An allocation is never dated before its entries, so those dated by then join entries dated by
     then.
     """
-    as_of, known_at = given["asOf"], given["knownAt"]
     entry, used = ledger_entries.alias(), allocations.alias()
-    currency = customer[customers.c.currency]
     zero = zero_of(currency)
     entries = (
         select(
@@ -104,7 +121,7 @@ def balance_at(customer: Row, given: Mapping[str, ColumnElement[Any]]) -> Select
             ),
         )
         .where(
-            entry.c.customer_id == customer[customers.c.id],
+            entry.c.customer_id == customer_id,
             entry.c.transaction_date <= as_of,
             entry.c.posted_at <= known_at,
         )
@@ -113,13 +130,14 @@ def balance_at(customer: Row, given: Mapping[str, ColumnElement[Any]]) -> Select
     allocated = (
         select(func.coalesce(func.sum(used.c.amount), zero).label("amount"))
         .where(
-            used.c.customer_id == customer[customers.c.id],
+            used.c.customer_id == customer_id,
             used.c.accounting_date <= as_of,
             used.c.allocated_at <= known_at,
         )
         .subquery()
     )
     return select(
+        customer_id.label("customer_id"),
         as_of.label("as_of"),
         known_at.label("known_at"),
         (entries.c.debits - allocated.c.amount).label("pending"),
@@ -130,11 +148,16 @@ def balance_at(customer: Row, given: Mapping[str, ColumnElement[Any]]) -> Select
 
 
 def ageing_at(customer: Row, given: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+    """One row of `ageing` for a row of `customers`, as of `asOf`."""
+    return ageing_of(customer[customers.c.id], customer[customers.c.currency], as_of=given["asOf"])
+
+
+def ageing_of(
+    customer_id: ColumnElement[Any], currency: ColumnElement[Any], *, as_of: ColumnElement[Any]
+) -> Select[Any]:
     """One row of `ageing`. A debit without a due date was due on its own date."""
-    as_of = given["asOf"]
-    currency = customer[customers.c.currency]
     zero = zero_of(currency)
-    items = _open_as_of(customer[customers.c.id], as_of)
+    items = _open_as_of(customer_id, as_of)
     days = as_of - items.c.due
     ranges = {
         "not_due": days <= 0,
@@ -149,6 +172,7 @@ def ageing_at(customer: Row, given: Mapping[str, ColumnElement[Any]]) -> Select[
         for name, within in ranges.items()
     ]
     return select(
+        customer_id.label("customer_id"),
         as_of.label("as_of"),
         currency.label("currency"),
         *buckets,

@@ -26,6 +26,7 @@ from app.schema.types.declaration import (
     planned_type,
 )
 from app.schema.types.enums import CustomerStatus, CustomerType
+from app.schema.types.explanation import BalanceExplanation, explain_balance
 from app.schema.types.filters import LedgerEntryFilter, LedgerEntryOrder
 from app.schema.types.masks import email as masked_email
 from app.schema.types.masks import everything, initial, last_two
@@ -33,6 +34,8 @@ from app.schema.types.node import Connection, Node
 from app.schema.types.people import User
 from app.schema.types.scalars import Currency, Cursor
 from app.schema.types.sql import constant, today, zero_of
+from app.schema.types.statement import Statement, statement
+from app.schema.types.verification import CHAIN_ROWS, LedgerVerification, verify_ledger
 
 if TYPE_CHECKING:
     from app.schema.types.ledger import LedgerEntry
@@ -193,9 +196,40 @@ class Customer(Node):
     ) -> Balance | None:
         """Balances as of an accounting date, as they were known at an instant; both now."""
 
+    @planned(
+        Derived(
+            rows=explain_balance,
+            arguments={"asOf": (Date(), today), "knownAt": (DateTime(timezone=True), now)},
+            guard=_BALANCE,
+        )
+    )
+    def explain_balance(
+        self, as_of: date | None = UNSET, known_at: datetime | None = UNSET
+    ) -> BalanceExplanation | None:
+        """A tree whose leaves add up exactly to the balance."""
+
     @planned(Derived(rows=ageing_at, arguments={"asOf": (Date(), today)}, guard=_BALANCE))
     def ageing(self, as_of: date | None = UNSET) -> Ageing | None:
         """Open debits by how long they are overdue, as of an accounting date; today."""
+
+    @planned(
+        Derived(
+            rows=statement,
+            arguments={"from": (Date(), today), "to": (Date(), today)},
+            span=("from", "to"),
+            guard=_BALANCE,
+        )
+    )
+    def statement(
+        self, first: Annotated[date, strawberry.argument(name="from")], to: date
+    ) -> Statement | None:
+        """What was posted between two accounting dates, both included."""
+
+    verify_ledger: LedgerVerification | None = declare(
+        Derived(rows=verify_ledger, weight=CHAIN_ROWS, guard="ledger.proof"),
+        description="Whether each link of this customer's hash chain holds, and the first one "
+        "that does not.",
+    )
 
     @planned(
         Connected(

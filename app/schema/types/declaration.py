@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeEngine
 from strawberry.schema_directive import Location
 
 PLANNED = "planned"
+FIGURE_ROWS = 50
 
 
 class Row(Protocol):
@@ -63,19 +64,32 @@ class Source:
     `joins` are one-to-one tables, joined only when a selection touches them. `customer_id` is the
     column that names the owning customer, for types whose owner is one. `searched` names the text
     fields that a fuzzy search covers. `date_filters` are conditions on a date that no field has;
-    they, and look-ups by a date, tell of the fields `dated_by`.
+    they, and look-ups by a date, tell of the fields `dated_by`. `part_of` names the type whose
+    rows these are seen with: no rule speaks of them.
     `unless_filtered` is a condition that lists apply unless the caller filters by that field.
     """
 
     table: Table
     owner: Owner
     customer_id: Column[Any] | None = None
+    part_of: str | None = None
     joins: Mapping[Table, Link] = field(default_factory=dict)
     key: Sequence[Column[Any]] = ()
     searched: Sequence[str] = ()
     date_filters: Mapping[str, DateCondition] = field(default_factory=dict)
     dated_by: Sequence[str] = ()
     unless_filtered: tuple[str, Expression] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How many rows a list may have that its nature does not bound; beyond, it is refused.
+
+    `advice` says what to ask for instead.
+    """
+
+    rows: int
+    advice: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,14 +140,21 @@ class Derived:
     """An object computed from a row and the field's arguments: the one row of a subselect.
 
     `rows` makes the subselect, with the columns of the type's source table. `arguments` gives each
-    argument's SQL type and what it is when it is left out. `plural`: a list of all its rows.
+    argument's SQL type and what it is when it is left out; where they are the two ends of a
+    `span`, the first must not come after the second. `plural`: a list of all rows, in an `order`
+    or that of the subselect, and at most as many as its `limit` says. `weight` is how many rows a
+    figure is made of, more or less: it counts when reads are bounded.
     """
 
     rows: Computation
     arguments: Mapping[str, tuple[TypeEngine[Any], Callable[[], ColumnElement[Any]]]] = field(
         default_factory=dict
     )
+    span: tuple[str, str] | None = None
     plural: bool = False
+    order: Sequence[Column[Any]] = ()
+    limit: Limit | None = None
+    weight: int = FIGURE_ROWS
     guard: str | None = None
 
 
@@ -167,10 +188,14 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class Many:
-    """A list that its parent bounds by nature (the lines of an invoice), in a fixed order."""
+    """A list that its parent bounds by nature (the lines of an invoice), or that has a `limit`.
+
+    Its order is fixed.
+    """
 
     link: Link
     order: Sequence[Column[Any]]
+    limit: Limit | None = None
     guard: str | None = None
 
 
@@ -206,6 +231,7 @@ def leaf(
     mask: Mask | None = None,
     filterable: bool = False,
     order: str | None = None,
+    name: str | None = None,
     description: str | None = None,
 ) -> Any:
     """Declare a scalar field. `filterable` and `order` count only where it is readable whole."""
@@ -213,12 +239,15 @@ def leaf(
     declaration = Leaf(
         value=expression, kind=kind, guard=guard, mask=mask, filterable=filterable, order=order
     )
-    return declare(declaration, description=description)
+    return declare(declaration, name=name, description=description)
 
 
-def declare(declaration: Declaration, *, description: str | None = None) -> Any:
-    """Declare a field without arguments."""
+def declare(
+    declaration: Declaration, *, name: str | None = None, description: str | None = None
+) -> Any:
+    """Declare a field without arguments. `name` is for those that Python cannot spell."""
     return strawberry.field(
+        name=name,
         description=description,
         metadata={PLANNED: declaration},
         directives=guard_directives(declaration),

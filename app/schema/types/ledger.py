@@ -89,7 +89,14 @@ def _one_entry(column: Any) -> Any:
 
 
 @strawberry.type(description="One line of an invoice.")
-@planned_type(Source(table=entry_lines, owner=Owner.CUSTOMER, customer_id=_LINES.customer_id))
+@planned_type(
+    Source(
+        table=entry_lines,
+        owner=Owner.CUSTOMER,
+        customer_id=_LINES.customer_id,
+        part_of="LedgerEntry",
+    )
+)
 class LineItem:
     """A row of `entry_lines`."""
 
@@ -105,7 +112,14 @@ class LineItem:
 
 
 @strawberry.type(description="One side of a double entry.")
-@planned_type(Source(table=journal_lines, owner=Owner.CUSTOMER, customer_id=_JOURNAL.customer_id))
+@planned_type(
+    Source(
+        table=journal_lines,
+        owner=Owner.CUSTOMER,
+        customer_id=_JOURNAL.customer_id,
+        part_of="LedgerEntry",
+    )
+)
 class JournalLine:
     """A row of `journal_lines`."""
 

@@ -143,9 +143,36 @@ async def test_a_rewritten_entry_breaks_chain_and_journal(database, owner, settl
         "current": ("75.00", "76.00"),
         "open_items": ("40.00", "41.00"),
         "journal.receivable": ("80.00", "81.00"),
-        "chain": ("1", "0"),
+        # Its own hash, and the link from the entry after it.
+        "chain": ("2", "0"),
     }
     assert finding["first_divergent_entry_id"] == settled["second"]
+
+
+async def test_a_figure_that_only_the_hash_covers(database, owner, settled):
+    """A due date moves no balance, and tells when a customer is late."""
+    await owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER append_only")
+    await owner.execute(
+        "UPDATE ledger_entries SET due_date = due_date + 30 WHERE id = $1", settled["second"]
+    )
+    await owner.execute("UPDATE open_items SET due_date = due_date + 30")
+    finding = await the_finding(database, owner, settled["customer"])
+    assert figures(finding) == {"chain": ("1", "0")}
+    assert finding["first_divergent_entry_id"] == settled["second"]
+
+
+async def test_an_incremental_run_hashes_what_was_not_proved_yet(database, owner, ledger, settled):
+    await reconcile(database)
+    await owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER append_only")
+    move = "UPDATE ledger_entries SET due_date = due_date + 30 WHERE id = $1"
+    await owner.execute(move, settled["second"])
+    third = await ledger.post(settled["customer"], "7.00")
+    assert await findings(owner, await reconcile(database, incremental=True)) == {}
+    later = await ledger.post(settled["customer"], "8.00")
+    await owner.execute(move, later)
+    (finding,) = (await findings(owner, await reconcile(database, incremental=True))).values()
+    assert figures(finding) == {"chain": ("1", "0")}
+    assert finding["first_divergent_entry_id"] == later != third
 
 
 async def test_a_journal_that_does_not_follow(database, owner, settled):
