@@ -82,9 +82,10 @@ class Compiler:
         self._fields = 0
         self._depth = 0
         self._relations = 0
-        # What is read for each row of a page: its weight in rows, and the parameters of the sizes
-        # that multiply it.
+        # What is read for each row of a page, and the values that objects answer with: how many,
+        # and the parameters of the page sizes that multiply them.
         self.nested_reads: list[tuple[int, tuple[str, ...]]] = []
+        self.values: list[tuple[int, tuple[str, ...]]] = []
         self._pages_around: tuple[str, ...] = ()
         # The rows that limited lists around may have.
         self._rows_around = 1
@@ -198,6 +199,7 @@ class Compiler:
                 value = self._guarded(planned_type, field, row, rows, selected, masked=masked)
             columns.append(value.label(selected.key))
         self._depth -= 1
+        self.values.append((len(columns) * self._rows_around, self._pages_around))
         return columns
 
     def arguments(self, field: PlannedField, selected: Selected) -> Arguments:

@@ -6,7 +6,7 @@ for is thrown away by the caller, who compiles anew: a stale grant never decides
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -30,9 +30,16 @@ from app.policies.predicates import viewer_id
 MAX_PLANS = 2000
 # Of the statements of all plans kept.
 MAX_KEPT_CHARACTERS = 50_000_000
+# Reads inside pages multiply, and so does what they answer with: the values of one answer come to
+# some tens of megabytes at most.
 MAX_NESTED_ROWS = 200_000
+MAX_VALUES = 2_000_000
 # Raised by `at_most`: a list has more rows than an answer may have.
 _TOO_LONG = "CF001"
+
+
+Products = tuple[tuple[int, tuple[int, ...]], ...]
+"""Numbers, and the slots of the arguments that each is multiplied by."""
 
 
 class Stale(Exception):
@@ -72,7 +79,7 @@ class Plan:
     `openings` is what stands before each value in the object; None: the one value is all.
 
     `nested_reads` gives, for whatever is read per row of a page, its weight in rows and the slots
-    of the sizes that multiply it.
+    of the sizes that multiply it; `values` the same for the values that objects answer with.
     `unused` are values that nothing selected depends on. They are checked all the same, so that
     an argument is refused whatever is selected beside it.
     """
@@ -81,7 +88,8 @@ class Plan:
     slots: tuple[str | Binding, ...]
     openings: tuple[str, ...] | None
     unused: tuple[Binding, ...]
-    nested_reads: tuple[tuple[int, tuple[int, ...]], ...]
+    nested_reads: Products
+    values: Products
     spans: tuple[Span, ...]
     withheld: tuple[str, ...]
     masked: tuple[str, ...]
@@ -102,8 +110,13 @@ class Plan:
             context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
             for slot in self.slots
         ]
-        if self.nested_reads:
-            self._bound_rows(arguments)
+        for products, allowed, would in (
+            (self.nested_reads, MAX_NESTED_ROWS, "read {} rows"),
+            (self.values, MAX_VALUES, "answer with {} values"),
+        ):
+            count = sum(each * prod(arguments[slot] for slot in path) for each, path in products)
+            if count > allowed:
+                raise refused(f"This could {would.format(count)}: at most {allowed}. Ask for less.")
         try:
             row = await connection.fetchrow(self.sql, *arguments)
         except PostgresError as error:
@@ -113,14 +126,6 @@ class Plan:
         if row is None or row[0] != stamp.access_version or row[1] != stamp.policy_version:
             raise Stale
         return Answer(self._json(row), self.withheld, self.masked)
-
-    def _bound_rows(self, arguments: list[Any]) -> None:
-        """Reads inside pages multiply: what they can come to together has a bound."""
-        rows = sum(
-            weight * prod(arguments[slot] for slot in path) for weight, path in self.nested_reads
-        )
-        if rows > MAX_NESTED_ROWS:
-            raise refused(f"This could read {rows} rows: at most {MAX_NESTED_ROWS}. Ask for less.")
 
     def _json(self, row: Sequence[Any]) -> str:
         if self.openings is None:
@@ -224,15 +229,22 @@ class Plans:
             ),
             openings=None if only_value else _openings(columns),
             unused=tuple(each for name, each in bindings.items() if name not in used),
-            nested_reads=tuple(
-                (weight, tuple(statement.names.index(name) for name in path))
-                for weight, path in compiler.nested_reads
-                if used.issuperset(path)
-            ),
+            nested_reads=_products(compiler.nested_reads, statement),
+            values=_products(compiler.values, statement),
             spans=tuple(compiler.spans),
             withheld=tuple(compiler.guards.withheld),
             masked=tuple(compiler.guards.masked),
         )
+
+
+def _products(counted: Sequence[tuple[int, tuple[str, ...]]], statement: Statement) -> Products:
+    """Numbers by the slots that multiply them; those of one place are added up beforehand."""
+    sums: Counter[tuple[int, ...]] = Counter()
+    for number, names in counted:
+        # A page of which only the count is read has no size in the statement.
+        if all(name in statement.names for name in names):
+            sums[tuple(statement.names.index(name) for name in names)] += number
+    return tuple((number, slots) for slots, number in sums.items())
 
 
 def _openings(columns: Sequence[Label[Any]]) -> tuple[str, ...]:

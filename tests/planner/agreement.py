@@ -15,6 +15,7 @@ from tests.planner.oracle import Expected
 from tests.planner.shape import completed, strict_schema
 
 MAX_NESTED_ROWS = 200_000
+MAX_VALUES = 2_000_000
 STRICT = strict_schema(schema.as_str())
 
 
@@ -45,7 +46,8 @@ def _check(
 
 def differences(outcome: Outcome, expected: Expected) -> str | None:
     """What is wrong with an outcome, in words; None when nothing is."""
-    if expected.nested_rows > MAX_NESTED_ROWS and outcome.message and not outcome.path:
+    is_large = expected.nested_rows > MAX_NESTED_ROWS or expected.values > MAX_VALUES
+    if is_large and outcome.message and not outcome.path:
         return None
     if expected.refusals:
         coordinate = (outcome.details or {}).get("coordinate")

@@ -65,6 +65,8 @@ class Survey:
     masked: set[str] = field(default_factory=set)
     nested_rows: int = 0
     """How many rows the pages inside pages could have."""
+    values: int = 0
+    """How many values the objects of the answer could have together."""
     sizes: tuple[int, ...] = ()
 
     def run(self) -> "Survey":
@@ -164,7 +166,9 @@ class Survey:
                 self._object(type_name, [node.selection_set for node in nodes], rows)
 
     def _object(self, type_name: str, sets: list[Any], rows: ScopeCondition) -> None:
-        for key, nodes in self.collect(type_name, sets).items():
+        collected = self.collect(type_name, sets)
+        self.values += len(collected) * prod(self.sizes)
+        for key, nodes in collected.items():
             name = nodes[0].name.value
             if name != "__typename":
                 self._field(type_name, name, key, nodes, rows)

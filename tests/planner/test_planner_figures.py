@@ -1,4 +1,4 @@
-"""Explanations, statements and verifications: they add up, say what is wrong, and have an end."""
+"""Explanations, statements and verifications: they add up, and answers have an end."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -116,6 +116,20 @@ def test_lists_in_pages_count_as_long_as_they_may_be(company: Company) -> None:
     outcome = company.planned.ask(controller, text % 20)
     assert (outcome.code, outcome.path) == ("VALIDATION", ())
     assert outcome.message == "This could read 202000 rows: at most 200000. Ask for less."
+
+
+def test_the_values_of_an_answer_are_bounded_too(company: Company) -> None:
+    """As many rows as ever, of which each answers with more than the other's."""
+    fields = [f"f{n}: sequence" for n in range(12)]
+    text = """{ customers(first: 1000) { nodes {
+        ledgerEntries(first: 199) { nodes { %s } } } } }"""
+    controller = company.viewer("controller")
+    assert company.planned.ask(controller, text % " ".join(fields[:10])).json is not None
+    outcome = company.planned.ask(controller, text % " ".join(fields))
+    assert (outcome.code, outcome.path) == ("VALIDATION", ())
+    assert outcome.message == (
+        "This could answer with 2389000 values: at most 2000000. Ask for less."
+    )
 
 
 def test_a_span_that_ends_before_it_begins_is_refused(company: Company) -> None:
