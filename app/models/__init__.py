@@ -2,6 +2,7 @@
 
 from app.models.access import policy_rules, policy_state, refresh_tokens
 from app.models.customers import accounts, customers
+from app.models.folding import case_folded
 from app.models.ledger import allocations, entry_lines, journal_lines, ledger_entries, open_items
 from app.models.messages import inbox, outbox, scheduled_runs
 from app.models.metadata import metadata
@@ -16,6 +17,7 @@ __all__ = [
     "accounts",
     "allocations",
     "audit_events",
+    "case_folded",
     "customers",
     "drift_findings",
     "entry_lines",

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.models.folding import case_folded
 from app.models.metadata import (
     exact_money,
     id_column,
@@ -76,16 +77,14 @@ customers = Table(
     ),
     Index("ix_customers_assigned_to", "assigned_to", "id"),
     Index("ix_customers_business_name_id", "business_name", "id"),
-    *(
-        Index(
-            f"ix_customers_{name}_trgm",
-            name,
-            postgresql_using="gin",
-            postgresql_ops={name: "gin_trgm_ops"},
-        )
-        for name in ("code", "business_name", "email", "phone")
-    ),
 )
+for _name in ("code", "business_name", "email", "phone"):
+    Index(
+        f"ix_customers_{_name}_trgm",
+        case_folded(customers.c[_name]).label(_name),
+        postgresql_using="gin",
+        postgresql_ops={_name: "gin_trgm_ops"},
+    )
 
 # The three stored figures are projections of the sub-ledger, equal to it at every commit.
 accounts = Table(

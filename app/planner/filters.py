@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.domain import global_id
+from app.models import case_folded
 from app.planner.access import visible
 from app.planner.catalogue import PlannedField, PlannedType
 from app.planner.refusals import refused
@@ -147,7 +148,7 @@ class FilterCompiler:
         pattern = self._bound(
             Text(), path, lambda text: before + escaped_pattern(checked(text)) + after
         )
-        return value.op("ILIKE", is_comparison=True)(pattern)
+        return case_folded(value).like(case_folded(pattern))
 
     def _related(
         self, field: PlannedField, name: str, given: Any, path: tuple[str | int, ...]

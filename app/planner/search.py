@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Text, false, func, literal_column, or_
 from sqlalchemy.types import REAL
 
+from app.models import case_folded
 from app.planner.catalogue import PlannedType
 from app.planner.filters import escaped_pattern
 from app.planner.refusals import forbidden, refused
@@ -47,23 +48,21 @@ def compile_search(
     if not fields:
         raise forbidden(f"{planned_type.name}.search", arguments.key, "filter", "search")
     origin = arguments.origin("filter", "search")
-    sought = compiler.binder.bind(Text(), origin, lambda text: _words(text, arguments.key))
-    pattern = compiler.binder.bind(
-        Text(), origin, lambda text: f"%{escaped_pattern(_words(text, arguments.key))}%"
+    sought = case_folded(
+        compiler.binder.bind(Text(), origin, lambda text: _words(text, arguments.key))
+    )
+    pattern = case_folded(
+        compiler.binder.bind(
+            Text(), origin, lambda text: f"%{escaped_pattern(_words(text, arguments.key))}%"
+        )
     )
     values = []
     for field in fields:
         assert isinstance(field.declaration, Leaf)
-        values.append(field.declaration.value(row))
+        values.append(case_folded(field.declaration.value(row)))
     matches = or_(
         false(),
-        *(
-            or_(
-                sought.op("<%", is_comparison=True)(value),
-                value.op("ILIKE", is_comparison=True)(pattern),
-            )
-            for value in values
-        ),
+        *(or_(sought.op("<%", is_comparison=True)(value), value.like(pattern)) for value in values),
     )
     score: ColumnElement[Any] = func.greatest(
         *(

@@ -1,11 +1,11 @@
-"""Text in every script, with emoji and directions, is kept as it was sent."""
+"""Text in every script, with emoji and directions, is kept as sent, and found in any case."""
 
 import httpx
 import pytest
 
 from app.infra.database import Database
 from app.policies.roles import Role
-from tests.api.stage import Stage, customer_name, make_stage
+from tests.api.stage import Stage, customer_name, make_stage, unused_code
 from tests.serving import Server
 
 TEXTS = {
@@ -17,6 +17,18 @@ TEXTS = {
     "punctuation of programs": "O'Hara'); DROP TABLE customers;-- <b>\"\\ %s {{x}} ${y}",
     "a non-character": "a\ufffeb\U0010ffff",
 }
+CASES = {
+    "latin": ("Émile Ünlü", "éMILE üNLÜ"),
+    "cyrillic": ("Москва", "мОСКВА"),
+    "greek, whose small sigma is another at the end of a word": ("ΟΔΟΣ", "οδος"),
+    "sharp s": ("Straße", "STRASSE"),
+    "capital sharp s": ("GROẞ", "groß"),
+    "a ligature": ("ﬁlm", "FILM"),
+    "a capital i with its dot": ("İnci", "i\u0307NCI"),
+    "what stands for anything in a pattern": ("É%ß_\\", "é%SS_\\"),
+}
+"""The same text twice."""
+FIELDS = {"code": "code", "businessName": "business_name", "email": "email", "phone": "phone"}
 SELECTION = "{ customer { id businessName notes tags contactName version } userErrors { code } }"
 
 
@@ -52,3 +64,22 @@ async def test_it_is_kept_as_it_was_sent(stage: Stage, name: str) -> None:
         {"text": text},
     )
     assert found.field("customers") == {"nodes": [{"id": customer_name(customer)}]}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_it_is_found_whatever_its_case(stage: Stage, name: str) -> None:
+    client = stage.people[Role.ACCOUNTANT].client
+    for kept, asked in (CASES[name], CASES[name][::-1]):
+        mark = unused_code()
+        texts = dict.fromkeys(FIELDS.values(), f"{kept} {mark}")
+        customer = customer_name(await stage.customer(near=True, **texts))
+        conditions = [{"search": f"{asked} {mark}"}]
+        for field in FIELDS:
+            conditions.append({field: {"startsWith": f"{asked} {mark}"}})
+            conditions.append({field: {"contains": f"{asked} {mark}"[1:]}})
+        for condition in conditions:
+            reply = await client.ask(
+                "query($filter: CustomerFilter) { customers(filter: $filter) { nodes { id } } }",
+                {"filter": condition},
+            )
+            assert reply.field("customers")["nodes"][:1] == [{"id": customer}], condition

@@ -1,7 +1,7 @@
 """A world in a database of its own, with everything that asks it and everything that checks it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,8 +24,10 @@ from tests.planner.vocabulary import NEEDLES, WorldVocabulary
 from tests.planner.world import Row, World
 
 _SIMILARITY = """
-SELECT sought, found, sought <% found AS is_similar, word_similarity(sought, found)::text AS score
-FROM unnest($1::text[]) sought, unnest($2::text[]) found
+SELECT sought.text, found.text,
+    sought.folded <% found.folded, word_similarity(sought.folded, found.folded)::text
+FROM unnest($1::text[], $2::text[]) sought (text, folded),
+    unnest($3::text[], $4::text[]) found (text, folded)
 """
 
 
@@ -77,11 +79,20 @@ class Company:
         }
 
         async def ask(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[Any, Any]:
-            rows = await connection.fetch(_SIMILARITY, list(NEEDLES), sorted(texts - {None}))
-            return {(r["sought"], r["found"]): (r["is_similar"], r["score"]) for r in rows}
+            rows = await connection.fetch(
+                _SIMILARITY, *_with_folded(NEEDLES), *_with_folded(texts - {None})
+            )
+            return {
+                (sought, found): (is_similar, score) for sought, found, is_similar, score in rows
+            }
 
         found: Scores = self.planned.as_owner(ask)
         return found
+
+
+def _with_folded(texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    listed = sorted(texts)
+    return listed, [each.casefold() for each in listed]
 
 
 @contextmanager

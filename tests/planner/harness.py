@@ -13,7 +13,7 @@ from app.domain.errors import DomainError
 from app.infra.database import Database
 from app.planner.catalogue import Catalogue
 from app.planner.documents import Documents, InvalidDocument
-from app.planner.plans import Plans, Stamp
+from app.planner.plans import Answer, Fetches, Plans, Stamp
 from app.policies.compile import compile_grant
 from app.policies.policy import Policy, shipped_policy
 from app.policies.roles import Role
@@ -89,6 +89,28 @@ class Planned:
         policy: Policy = POLICY,
     ) -> Outcome:
         """The answer, or the typed refusal. Whatever else is raised is a fault."""
+        try:
+            answer = await self.run(self.database.read_pool, viewer, text, variables, policy)
+        except DomainError as error:
+            return Outcome(
+                code=error.code,
+                message=error.message,
+                path=error.path,
+                details=dict(error.details) if error.details else None,
+            )
+        except GraphQLError as error:
+            return Outcome(code="GRAPHQL", message=error.message)
+        return Outcome(json=answer.json, withheld=answer.withheld, masked=answer.masked)
+
+    async def run(
+        self,
+        connection: Fetches,
+        viewer: Row,
+        text: str,
+        variables: Mapping[str, Any] | None = None,
+        policy: Policy = POLICY,
+    ) -> Answer:
+        """The plan's own answer, over a connection of the caller's."""
         grant = compile_grant(
             policy, user_id=viewer["id"], roles=[Role(each) for each in viewer["roles"]]
         )
@@ -107,22 +129,11 @@ class Planned:
             "viewer_customer_id": viewer["customer_id"],
             "today": TODAY,
         }
-        try:
-            plan = await self.plans.plan(
-                document, "test", "Query", (operation.node.selection_set,), given, grant
-            )
-            stamp = Stamp(viewer["access_version"], policy.version)
-            answer = await plan.run(self.database.read_pool, given.coerced, context, stamp)
-        except DomainError as error:
-            return Outcome(
-                code=error.code,
-                message=error.message,
-                path=error.path,
-                details=dict(error.details) if error.details else None,
-            )
-        except GraphQLError as error:
-            return Outcome(code="GRAPHQL", message=error.message)
-        return Outcome(json=answer.json, withheld=answer.withheld, masked=answer.masked)
+        plan = await self.plans.plan(
+            document, "test", "Query", (operation.node.selection_set,), given, grant
+        )
+        stamp = Stamp(viewer["access_version"], policy.version)
+        return await plan.run(connection, given.coerced, context, stamp)
 
 
 def sight_of(world: World, name: str, policy: Policy = POLICY) -> Sight:

@@ -110,7 +110,7 @@ class Listing:
     def is_found(self, row: Row, sought: str) -> bool:
         texts = [self.field(name, row) for name in self.searched]
         return any(
-            self.scores[sought, text][0] or sought.lower() in text.lower()
+            self.scores[sought, text][0] or sought.casefold() in text.casefold()
             for text in texts
             if text is not None
         )
@@ -245,9 +245,9 @@ def _compares(found: Any, operator: str, operand: Any) -> bool:
     if operator == "in":
         return found in operand
     if operator == "contains":
-        return operand.lower() in found.lower()
+        return operand.casefold() in found.casefold()
     if operator == "startsWith":
-        return found.lower().startswith(operand.lower())
+        return found.casefold().startswith(operand.casefold())
     return COMPARISONS[operator](found, parsed(operand, found))
 
 

@@ -61,7 +61,8 @@ STATUSES = ("ACTIVE", "ACTIVE", "SUSPENDED", "ACTIVE", "DELETED", "ACTIVE", "ARC
 CURRENCIES = ("EUR", "JPY", "KWD", "EUR", "EUR")
 NAMES = (
     *("Alpha & Söhne", "alpha Bakery", 'Beta_100% "Works"', "Gamma\\Delta", "Omega", "Omega"),
-    *("Omega", "Ünlü Göl", "Zeta Foods", "beta works", "Émile", "Koi 錦鯉", "Alphabet", "Nil 🦊"),
+    *("Omega", "Ünlü Göl", "Zeta Foods", "ΟΔΟΣ Straße", "Émile", "Koi 錦鯉 İş", "Alphabet"),
+    "Nil 🦊",
     *("Tau 'O' Tau", "omega"),
 )
 

@@ -21,7 +21,9 @@ from app.schema.types.enums import (
 )
 
 
-@strawberry.input(description="`contains` and `startsWith` ignore case.")
+@strawberry.input(
+    description="`contains` and `startsWith` ignore case in every script: `STRASSE` finds `Straße`."
+)
 class StringFilter:
     """Conditions on text, all of which must hold."""
 
