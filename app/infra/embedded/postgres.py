@@ -1,6 +1,7 @@
 """An embedded PostgreSQL 18: made, started, and stopped by us; reached over a private socket."""
 
 import asyncio
+import locale
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ MAJOR_VERSION = "18"
 DATABASE = "customer_flow"
 OWNER = "customer_flow"
 SUPERUSER = "postgres"
+UNICODE = "C.UTF-8"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LOG_LIMIT_BYTES = 5_000_000
@@ -117,8 +119,8 @@ class Postgres:
         code = await processes.run(
             [
                 *(str(programs / "initdb"), "-D", str(draft), "-U", SUPERUSER),
-                *("--encoding=UTF8", "--locale=C"),
-                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+                *("--encoding=UTF8", "--locale=C", f"--lc-ctype={_letters()}"),
+                *("--locale-provider=builtin", f"--builtin-locale={UNICODE}"),
                 *("--auth=peer", "--no-instructions"),
                 *([] if self._durable else ["--no-sync"]),
             ],
@@ -232,6 +234,21 @@ class Postgres:
     def _url(self, user: str, database: str) -> str:
         socket = quote(str(self._directories.postgresql_socket), safe="/")
         return f"postgresql://{user}@/{database}?host={socket}&port=5432"
+
+
+def _letters() -> str:
+    """The locale that tells pg_trgm what a letter is: the system's, where it has Unicode.
+
+    The builtin provider knows, but is not asked. To C only ASCII has letters: no trigram would
+    have any other, and fuzzy search would know no likeness in Greek.
+    """
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        return locale.setlocale(locale.LC_CTYPE, UNICODE)
+    except locale.Error:
+        return "C"
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
 
 
 def _programs(user: str) -> Path:

@@ -126,6 +126,7 @@ async def test_the_database_is_what_migrations_expect(data: Path) -> None:
         assert await sql(addresses, collation) == "bC.UTF-8"
         for extension in ("pg_trgm", "btree_gist"):
             await sql(addresses, f"CREATE EXTENSION {extension}")
+        assert await sql(addresses, "SELECT 'Αθηνα' <% 'αθηναϊκή αθηνα'"), "Greek has no letters"
         assert await sql(addresses, "SELECT count(*) > 0 FROM pg_stat_statements")
         await sql(addresses, "CREATE ROLE somebody NOLOGIN")
         await sql(addresses, "SET ROLE somebody")
