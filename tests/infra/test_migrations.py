@@ -1,0 +1,73 @@
+"""Every migration goes up, down and up again, and what comes out is what the models say."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from alembic.script import ScriptDirectory
+
+from app.infra.migrate import SchemaDrift, check_drift, current, downgrade, head, upgrade
+from tests.conftest import ROOT, administer, drop_database, url_of
+
+OURS = """
+SELECT kind || ' ' || name FROM (
+    SELECT 'table' AS kind, relname AS name FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'v')
+    UNION ALL
+    SELECT 'function', proname FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+) AS ours ORDER BY 1
+"""
+GRANTED = """
+SELECT grantee || ' ' || privilege_type || ' ' || table_name
+FROM information_schema.role_table_grants
+WHERE grantee LIKE 'customer\\_flow\\_%' ORDER BY 1
+"""
+REVISIONS = [
+    script.revision
+    for script in ScriptDirectory(str(ROOT / "migrations")).walk_revisions()  # the newest first
+]
+
+
+@pytest.fixture
+async def empty(servers: dict[str, str]) -> AsyncIterator[str]:
+    name = f"migrated_{uuid4().hex[:12]}"
+    await administer(servers["database_url"], f"CREATE DATABASE {name}")
+    yield url_of(servers["database_url"], name)
+    await drop_database(servers["database_url"], name)
+
+
+async def read(url: str, query: str) -> list[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [row[0] for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+async def test_every_step_goes_down_and_up_again(empty: str) -> None:
+    await asyncio.to_thread(upgrade, empty)
+    made, granted = await read(empty, OURS), await read(empty, GRANTED)
+    assert "table ledger_entries" in made
+    for older in REVISIONS[1:]:
+        await asyncio.to_thread(downgrade, empty, older)
+        connection = await asyncpg.connect(empty)
+        assert await current(connection) == older
+        await connection.close()
+    await asyncio.to_thread(downgrade, empty, "base")
+    assert await read(empty, OURS) == ["table alembic_version"]
+    assert await read(empty, GRANTED) == []
+
+    await asyncio.to_thread(upgrade, empty)
+    assert (await read(empty, OURS), await read(empty, GRANTED)) == (made, granted)
+    await asyncio.to_thread(check_drift, empty)
+
+
+async def test_drift_is_told(empty: str) -> None:
+    await asyncio.to_thread(upgrade, empty)
+    await administer(empty, "ALTER TABLE products ADD COLUMN surprise integer")
+    with pytest.raises(SchemaDrift, match="surprise"):
+        await asyncio.to_thread(check_drift, empty)
+    assert REVISIONS[0] == head()
