@@ -78,7 +78,7 @@ def explain_balance(_world: World, customer: Row, given: Mapping[str, Any]) -> R
     """Whose balance, as of when, known when."""
     return {
         "customer_id": customer["id"],
-        "customer": customer,
+        "owner": customer,
         "as_of": _day(given),
         "known_at": datetime.fromisoformat(given["knownAt"]),
     }
@@ -90,13 +90,13 @@ def explained_balance(world: World, explanation: Row, _given: Mapping[str, Any])
         "asOf": explanation["as_of"].isoformat(),
         "knownAt": explanation["known_at"].isoformat(),
     }
-    return balance_at(world, explanation["customer"], given)
+    return balance_at(world, explanation["owner"], given)
 
 
 def groups(world: World, explanation: Row, _given: Mapping[str, Any]) -> list[Row]:
     """The entries behind it, by type."""
     amounts: dict[str, list[Decimal]] = {}
-    for each in _of(world, "ledger_entries", explanation["customer"]):
+    for each in _of(world, "ledger_entries", explanation["owner"]):
         if (
             each["transaction_date"] <= explanation["as_of"]
             and each["posted_at"] <= explanation["known_at"]
@@ -117,7 +117,7 @@ def statement(world: World, customer: Row, given: Mapping[str, Any]) -> Row:
     until = [each["amount"] for each in entries if each["transaction_date"] <= last]
     return {
         "customer_id": customer["id"],
-        "customer": customer,
+        "owner": customer,
         "from": first,
         "to": last,
         "currency": customer["currency"],
@@ -130,7 +130,7 @@ def lines(world: World, row: Row, _given: Mapping[str, Any]) -> list[Row]:
     """Each entry between the dates, with the balance after it."""
     balance = row["opening_balance"]
     listed = []
-    entries = _of(world, "ledger_entries", row["customer"])
+    entries = _of(world, "ledger_entries", row["owner"])
     for entry in sorted(entries, key=lambda each: (each["transaction_date"], each["sequence"])):
         if row["from"] <= entry["transaction_date"] <= row["to"]:
             amount = entry["amount"]
@@ -151,7 +151,7 @@ def lines(world: World, row: Row, _given: Mapping[str, Any]) -> list[Row]:
 
 def statement_ageing(world: World, row: Row, _given: Mapping[str, Any]) -> Row:
     """What is open as of the last date."""
-    return ageing(world, row["customer"], {"asOf": row["to"].isoformat()})
+    return ageing(world, row["owner"], {"asOf": row["to"].isoformat()})
 
 
 def verify_ledger(world: World, customer: Row, _given: Mapping[str, Any]) -> Row:
