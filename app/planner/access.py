@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, null, true
 
+from app.domain.errors import Forbidden
 from app.models import customers
 from app.planner.catalogue import PlannedField, PlannedType
-from app.planner.refusals import forbidden
 from app.planner.rows import PlannedRow
 from app.policies.conditions import ALWAYS, NEVER, ScopeCondition
 from app.policies.grant import Access, Grant
@@ -63,7 +63,7 @@ class Guards:
     def require_whole(self, field: PlannedField, rows: ScopeCondition, *path: str) -> None:
         """Refuses a filter or order over what the viewer may not read whole on every such row."""
         if not self.access(field).is_whole_for(rows):
-            raise forbidden(field.coordinate, *path)
+            raise Forbidden(field.coordinate, *path)
 
     def apply(
         self,

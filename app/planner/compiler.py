@@ -24,12 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.types import TypeEngine
 
+from app.domain.errors import Forbidden, Invalid
 from app.planner.access import Guards, unconditional, visible
 from app.planner.catalogue import Catalogue, PlannedField, PlannedType
 from app.planner.leaves import as_json, global_id
 from app.planner.lookups import LookupCompiler
 from app.planner.pages import PageCompiler
-from app.planner.refusals import forbidden, refused
 from app.planner.rows import PlannedRow, TableRow
 from app.planner.search import Search, compile_search
 from app.planner.selection import Selected, Selections
@@ -101,7 +101,7 @@ class Compiler:
         assert planned_type.source is not None
         self._relations += 1
         if self._relations > MAX_RELATIONS:
-            raise refused(f"An operation reads at most {MAX_RELATIONS} lists and objects.")
+            raise Invalid(f"An operation reads at most {MAX_RELATIONS} lists and objects.")
         return TableRow(self.alias("t"), planned_type.source)
 
     @contextmanager
@@ -210,9 +210,9 @@ class Compiler:
         """Bounds the statement: aliases and nested fragments can multiply a short document."""
         self._fields += 1
         if self._fields > MAX_FIELDS:
-            raise refused(f"An operation selects at most {MAX_FIELDS} fields.", selected.key)
+            raise Invalid(f"An operation selects at most {MAX_FIELDS} fields.", selected.key)
         if self._depth > MAX_DEPTH:
-            raise refused(f"Objects nest at most {MAX_DEPTH} deep.", selected.key)
+            raise Invalid(f"Objects nest at most {MAX_DEPTH} deep.", selected.key)
 
     def _root_field(self, planned_type: PlannedType, selected: Selected) -> ColumnElement[Any]:
         self._count_field(selected)
@@ -227,7 +227,7 @@ class Compiler:
             return LookupCompiler(self, field, selected).json()
         allowed = self.guards.grant.query(field.coordinate, field.item)
         if allowed.is_never and planned_type.name == "Query":
-            raise forbidden(field.coordinate, selected.key)
+            raise Forbidden(field.coordinate, selected.key)
         rows = self.guards.rows(self.catalogue.type(field.item))
         return self._related(field, _NoRow(), ALWAYS, selected, rows & allowed)
 

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Date, DateTime, Numeric, Uuid, cast, func
 from sqlalchemy import Text as TextType
 from sqlalchemy.types import REAL
 
+from app.domain.errors import Invalid
 from app.planner.orders import NEVER_DUE, OrderKey
-from app.planner.refusals import refused
 from app.planner.values import Arguments
 from app.schema.types.sql import constant
 
@@ -72,7 +72,7 @@ def _parts(cursor: str, expected: str, count: int, path: tuple[str, ...]) -> lis
     except (ValueError, TypeError):
         raise _not_a_cursor(path) from None
     if order != expected:
-        raise refused("This cursor belongs to another order of the list.", *path)
+        raise Invalid("This cursor belongs to another order of the list.", *path)
     if len(values) != count or not all(isinstance(value, str) for value in values):
         raise _not_a_cursor(path)
     return values
@@ -142,4 +142,4 @@ def _text(text: str) -> str:
 
 
 def _not_a_cursor(path: tuple[str, ...]) -> Exception:
-    return refused("This is not a cursor: give one that this list returned.", *path)
+    return Invalid("This is not a cursor: give one that this list returned.", *path)

@@ -22,10 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.domain import global_id
+from app.domain.errors import Invalid
 from app.models import case_folded
 from app.planner.access import visible
 from app.planner.catalogue import PlannedField, PlannedType
-from app.planner.refusals import refused
 from app.planner.rows import TableRow
 from app.planner.values import Arguments, as_given, checked_text, each
 from app.policies.conditions import ScopeCondition
@@ -77,7 +77,7 @@ class FilterCompiler:
 
     def _all_of(self, given: Mapping[str, Any], path: tuple[str | int, ...]) -> ColumnElement[bool]:
         if len(path) > 2 * MAX_DEPTH:
-            raise refused(f"Filters nest at most {MAX_DEPTH} deep.", *self._shown(path))
+            raise Invalid(f"Filters nest at most {MAX_DEPTH} deep.", *self._shown(path))
         return and_(
             true(),
             *(
@@ -95,7 +95,7 @@ class FilterCompiler:
             return not_(func.coalesce(self._all_of(value, path), false()))
         if name == "search":
             if len(path) > 1:
-                raise refused("`search` stands at the top of a filter only.", *self._shown(path))
+                raise Invalid("`search` stands at the top of a filter only.", *self._shown(path))
             return self.compiler.search(self.type, self.row, self.rows, self.arguments).matches
         assert self.type.source is not None
         if name in self.type.source.date_filters:

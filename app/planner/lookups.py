@@ -18,9 +18,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.domain import global_id
+from app.domain.errors import Forbidden, Invalid
 from app.planner.access import visible
 from app.planner.catalogue import PlannedField, PlannedType
-from app.planner.refusals import forbidden, refused
 from app.planner.rows import TableRow
 from app.planner.selection import Selected
 from app.planner.values import as_given, checked_text
@@ -55,7 +55,7 @@ class LookupCompiler:
         given = [name for name in declaration.by if self.arguments.get(name) is not None]
         if len(given) != 1:
             names = " or ".join(f"`{name}`" for name in declaration.by)
-            raise refused(f"Give exactly one of {names}.", self.selected.key)
+            raise Invalid(f"Give exactly one of {names}.", self.selected.key)
         (name,) = given
         planned_type = self.compiler.catalogue.type(self.field.target)
         rows = self._rows(planned_type)
@@ -96,7 +96,7 @@ class LookupCompiler:
             self.field.coordinate, planned_type.name
         ) & self.compiler.guards.rows(planned_type)
         if rows.is_never:
-            raise forbidden(self.field.coordinate, self.selected.key)
+            raise Forbidden(self.field.coordinate, self.selected.key)
         return rows
 
     def _object(
@@ -127,7 +127,7 @@ class LookupCompiler:
         def bounded(of: str) -> Any:
             def convert(texts: list[str]) -> list[Any]:
                 if len(texts) > MAX_NODES:
-                    raise refused(f"At most {MAX_NODES} ids at a time.", *path)
+                    raise Invalid(f"At most {MAX_NODES} ids at a time.", *path)
                 return [getattr(global_id.decode(text, *path), of) for text in texts]
 
             return convert

@@ -19,9 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import REAL, TypeEngine
 
+from app.domain.errors import Invalid
 from app.planner.catalogue import PlannedField, PlannedType
 from app.planner.leaves import instant_text, key_source
-from app.planner.refusals import refused
 from app.planner.rows import TableRow
 from app.planner.values import Arguments
 from app.policies.conditions import ScopeCondition
@@ -69,7 +69,7 @@ def order_keys(
     keys: list[OrderKey] = []
     wanted = arguments.get("orderBy") or []
     if len(wanted) > MAX_KEYS:
-        raise refused(f"At most {MAX_KEYS} order keys.", arguments.key, "orderBy")
+        raise Invalid(f"At most {MAX_KEYS} order keys.", arguments.key, "orderBy")
     for index, wish in enumerate(wanted):
         name = wish["field"].value
         field = planned_type.orders[name]

@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.domain.errors import Invalid
 from app.planner.catalogue import PlannedType
 from app.planner.cursors import bound_position, cursor_text
 from app.planner.filters import FilterCompiler
 from app.planner.orders import OrderKey, beyond, order_keys
-from app.planner.refusals import refused
 from app.planner.rows import PageRow, TableRow
 from app.planner.selection import Selected
 from app.planner.values import Arguments, Constant
@@ -147,7 +147,7 @@ class PageCompiler:
         parts: list[ColumnElement[Any]] = []
         fields = self.compiler.selections.of("PageInfo", selected.selection_sets)
         if len(fields) > MAX_PAGE_INFO_FIELDS:
-            raise refused(f"At most {MAX_PAGE_INFO_FIELDS} fields here.", selected.key)
+            raise Invalid(f"At most {MAX_PAGE_INFO_FIELDS} fields here.", selected.key)
         for field in fields:
             parts += (constant(field.key), self._page_fact(field.name))
         return func.json_build_object(*parts)
@@ -245,12 +245,12 @@ class PageCompiler:
 def _window(compiler: "Compiler", arguments: Arguments) -> Window:
     first, last = arguments.get("first"), arguments.get("last")
     if first is not None and last is not None:
-        raise refused("Give `first` or `last`, not both.", arguments.key, "last")
+        raise Invalid("Give `first` or `last`, not both.", arguments.key, "last")
     name = "first" if last is None else "last"
 
     def within_bounds(value: int) -> int:
         if not 1 <= value <= MAX_PAGE:
-            raise refused(f"A page has 1 to {MAX_PAGE} rows.", arguments.key, name)
+            raise Invalid(f"A page has 1 to {MAX_PAGE} rows.", arguments.key, name)
         return value
 
     given = arguments.get(name) is not None

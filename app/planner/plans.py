@@ -17,12 +17,12 @@ from graphql import SelectionSetNode
 from graphql.execution.values import VariableValues
 from sqlalchemy import Label, select
 
+from app.domain.errors import Invalid
 from app.infra.database import Statement
 from app.models import policy_state, users
 from app.planner.catalogue import Catalogue
 from app.planner.compiler import Compiler
 from app.planner.documents import Document
-from app.planner.refusals import refused
 from app.planner.values import Binding, Constant, Span, as_given, shape
 from app.policies.grant import Grant
 from app.policies.predicates import viewer_id
@@ -116,13 +116,13 @@ class Plan:
         ):
             count = sum(each * prod(arguments[slot] for slot in path) for each, path in products)
             if count > allowed:
-                raise refused(f"This could {would.format(count)}: at most {allowed}. Ask for less.")
+                raise Invalid(f"This could {would.format(count)}: at most {allowed}. Ask for less.")
         try:
             row = await connection.fetchrow(self.sql, *arguments)
         except PostgresError as error:
             if error.sqlstate != _TOO_LONG:
                 raise
-            raise refused(error.args[0], error.detail or "") from error
+            raise Invalid(error.args[0], error.detail or "") from error
         if row is None or row[0] != stamp.access_version or row[1] != stamp.policy_version:
             raise Stale
         return Answer(self._json(row), self.withheld, self.masked)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Text, false, func, literal_column, or_
 from sqlalchemy.types import REAL
 
+from app.domain.errors import Forbidden, Invalid
 from app.models import case_folded
 from app.planner.catalogue import PlannedType
 from app.planner.filters import escaped_pattern
-from app.planner.refusals import forbidden, refused
 from app.planner.rows import TableRow
 from app.planner.values import Arguments
 from app.policies.conditions import ScopeCondition
@@ -46,7 +46,7 @@ def compile_search(
         if compiler.guards.access(planned_type.fields[name]).is_whole_for(rows)
     ]
     if not fields:
-        raise forbidden(f"{planned_type.name}.search", arguments.key, "filter", "search")
+        raise Forbidden(f"{planned_type.name}.search", arguments.key, "filter", "search")
     origin = arguments.origin("filter", "search")
     sought = case_folded(
         compiler.binder.bind(Text(), origin, lambda text: _words(text, arguments.key))
@@ -76,7 +76,7 @@ def compile_search(
 
 def _words(text: str, key: str) -> str:
     if "\x00" in text or not text.strip() or len(text) > MAX_SEARCH_LENGTH:
-        raise refused(
+        raise Invalid(
             f"A search is 1 to {MAX_SEARCH_LENGTH} characters of text.", key, "filter", "search"
         )
     return text.strip()

@@ -15,8 +15,8 @@ from graphql import (
     VariableNode,
 )
 
+from app.domain.errors import Invalid
 from app.planner.catalogue import Catalogue
-from app.planner.refusals import refused
 
 # Response keys become column names of a subselect, and PostgreSQL cuts those off silently.
 MAX_RESPONSE_KEY = 63
@@ -57,7 +57,7 @@ class Selections:
         for selection_set in selection_sets:
             self._collect(runtime_type, selection_set.selections, found, visited)
         if len(found) > MAX_RESPONSE_KEYS:
-            raise refused(f"An object has at most {MAX_RESPONSE_KEYS} fields.", *list(found)[-1:])
+            raise Invalid(f"An object has at most {MAX_RESPONSE_KEYS} fields.", *list(found)[-1:])
         return [Selected(key, tuple(nodes)) for key, nodes in found.items()]
 
     def _collect(
@@ -73,7 +73,7 @@ class Selections:
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value
                 if len(key) > MAX_RESPONSE_KEY:
-                    raise refused(f"An alias has at most {MAX_RESPONSE_KEY} characters.", key)
+                    raise Invalid(f"An alias has at most {MAX_RESPONSE_KEY} characters.", key)
                 found.setdefault(key, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition
@@ -98,7 +98,7 @@ class Selections:
                 else cast("BooleanValueNode", value).value
             )
             if condition is None:
-                raise refused(f"@{directive.name.value} takes true or false, not null.")
+                raise Invalid(f"@{directive.name.value} takes true or false, not null.")
             if condition is (directive.name.value == "skip"):
                 return False
         return True

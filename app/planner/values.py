@@ -21,7 +21,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.types import TypeEngine
 
-from app.planner.refusals import refused
+from app.domain.errors import Invalid
 from app.planner.selection import Selected
 
 MAX_BOUND_VALUES = 1000
@@ -76,7 +76,7 @@ class Span:
     def check(self, variables: Mapping[str, Any]) -> None:
         """Refuses a span that ends before it begins."""
         if self.first.read(variables) > self.last.read(variables):
-            raise refused("This must not be after the other end of the span.", *self.path)
+            raise Invalid("This must not be after the other end of the span.", *self.path)
 
 
 def shape(value: Any) -> Any:
@@ -152,7 +152,7 @@ class Binder:
     ) -> BindParameter[Any]:
         """A new parameter whose value is read from `origin` and converted, per request."""
         if len(self.bindings) >= MAX_BOUND_VALUES:
-            raise refused(f"An operation has at most {MAX_BOUND_VALUES} values.")
+            raise Invalid(f"An operation has at most {MAX_BOUND_VALUES} values.")
         name = f"b{len(self.bindings)}"
         self.bindings[name] = Binding(name, origin, convert)
         return bindparam(name, type_=type_)
@@ -168,7 +168,7 @@ def checked_text(*path: str) -> Convert:
 
     def convert(value: str) -> str:
         if "\x00" in value:
-            raise refused("Text has no NUL characters.", *path)
+            raise Invalid("Text has no NUL characters.", *path)
         return value
 
     return convert
