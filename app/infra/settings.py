@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     """Audience that tokens of `oidc_issuer` must name."""
 
     oidc_jwks_url: str | None = None
-    """Where the public keys of `oidc_issuer` are."""
+    """Where the public keys of `oidc_issuer` are; left out, its discovery document says."""
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins that browsers may call from, separated by commas. None by default."""
@@ -192,9 +192,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
-        oidc = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
-        if any(oidc) and not all(oidc):
-            raise ValueError("set OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL together, or none")
+        is_outside = self.oidc_issuer is not None
+        if is_outside is not (self.oidc_audience is not None):
+            raise ValueError("set OIDC_ISSUER and OIDC_AUDIENCE together, or none of them")
+        if self.oidc_jwks_url is not None and not is_outside:
+            raise ValueError("OIDC_JWKS_URL needs OIDC_ISSUER")
         if self.database_url is None and (self.database_migration_url or self.database_read_url):
             raise ValueError("DATABASE_MIGRATION_URL and DATABASE_READ_URL need DATABASE_URL")
         return self

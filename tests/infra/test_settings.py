@@ -61,7 +61,9 @@ def test_values_are_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None
         ("COMPANY_TIME_ZONE", "Mars/Base", "COMPANY_TIME_ZONE: must be an IANA time zone"),
         ("COMPANY_TIME_ZONE", "../etc", "COMPANY_TIME_ZONE: must be an IANA time zone"),
         ("SECRET_KEY", "short", "SECRET_KEY: must have at least 32 characters"),
-        ("OIDC_ISSUER", "https://id.example", "set OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL"),
+        ("OIDC_ISSUER", "https://id.example", "set OIDC_ISSUER and OIDC_AUDIENCE together"),
+        ("OIDC_AUDIENCE", "customer-flow", "set OIDC_ISSUER and OIDC_AUDIENCE together"),
+        ("OIDC_JWKS_URL", "https://id.example/k", "OIDC_JWKS_URL needs OIDC_ISSUER"),
         ("OIDC_JWKS_URL", "http://id.example/k", "OIDC_JWKS_URL: must be an https:// address"),
         ("CORS_ORIGINS", "*", "CORS_ORIGINS: must be origins"),
         ("CORS_ORIGINS", "https://a.example/path", "CORS_ORIGINS: must be origins"),
@@ -117,6 +119,13 @@ def test_a_missing_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
     kept = tmp_path / "data" / "secret_key"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert list((tmp_path / "data").iterdir()) == [kept]
+
+
+def test_an_issuer_needs_no_address_of_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIDC_ISSUER", "https://id.example")
+    monkeypatch.setenv("OIDC_AUDIENCE", "customer-flow")
+    settings = read_settings()
+    assert (settings.oidc_issuer, settings.oidc_jwks_url) == ("https://id.example", None)
 
 
 def test_settings_do_not_change() -> None:
