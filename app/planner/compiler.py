@@ -1,7 +1,7 @@
 """Puts one statement together out of a selection set, a grant and the shape of the variables."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from graphql import FragmentDefinitionNode, SelectionSetNode
@@ -37,6 +37,7 @@ from app.planner.values import Arguments, Binder, Span, as_given
 from app.policies.conditions import ALWAYS, ScopeCondition
 from app.policies.grant import Grant
 from app.schema.types.declaration import (
+    FEW_ROWS,
     Bound,
     Connected,
     Derived,
@@ -82,13 +83,14 @@ class Compiler:
         self._fields = 0
         self._depth = 0
         self._relations = 0
-        # What is read for each row of a page, and the values that objects answer with: how many,
-        # and the parameters of the page sizes that multiply them.
+        # What is read for each row of a page, and the characters that objects answer with: how
+        # many, and the parameters of the page sizes that multiply them.
         self.nested_reads: list[tuple[int, tuple[str, ...]]] = []
-        self.values: list[tuple[int, tuple[str, ...]]] = []
+        self.characters: list[tuple[int, tuple[str, ...]]] = []
         self._pages_around: tuple[str, ...] = ()
-        # The rows that limited lists around may have.
+        # The rows that lists around may have which are no pages; the same but for the innermost.
         self._rows_around = 1
+        self._rows_outside = 1
         self.spans: list[Span] = []
 
     def alias(self, prefix: str) -> str:
@@ -116,13 +118,17 @@ class Compiler:
 
     @contextmanager
     def _inside_list(self, limit: Limit | None) -> Iterator[None]:
-        """What is compiled within is read for each row of a list of at most so many."""
-        around = self._rows_around
-        if limit is not None:
-            self._rows_around *= limit.rows
-            self._count_rows(1)
+        """What is compiled within is read for each row of a list.
+
+        Lists of which the number is known have their limit together, not each.
+        """
+        around, outside = self._rows_around, self._rows_outside
+        whole = outside if limit and limit.counted else around
+        self._rows_around = whole * (limit.rows if limit else FEW_ROWS)
+        self._rows_outside = around
+        self._count_rows(1)
         yield
-        self._rows_around = around
+        self._rows_around, self._rows_outside = around, outside
 
     def _count_rows(self, weight: int) -> None:
         self.nested_reads.append((weight * self._rows_around, self._pages_around))
@@ -135,23 +141,24 @@ class Compiler:
         return made.scalar_subquery()
 
     def json_list_of(
-        self, statement: Select[Any], limit: Limit | None, key: str
+        self, statement: Select[Any], limit: Limit | None, parent: PlannedRow, key: str
     ) -> ColumnElement[Any]:
         """The statement's rows as a JSON list, in its order: a scalar subselect.
 
-        One row too many is read to know that there are too many, and then nothing is answered.
+        Where nobody knows their number beforehand, one too many is read to know that there are too
+        many. Then nothing is answered.
         """
         name = self.alias("o")
-        if limit is not None:
+        if limit is not None and limit.counted is None:
             statement = statement.limit(literal_column(str(limit.rows + 1)))
         rows = statement.subquery(name)
         listed = func.json_agg(literal_column(name))
         made = select(func.coalesce(listed, literal_column("'[]'::json"))).select_from(rows)
         if limit is not None:
+            number = limit.counted(parent) if limit.counted else func.count()
             allowed: ColumnElement[int] = literal_column(str(limit.rows))
-            made = made.having(
-                func.at_most(func.count(), allowed, constant(limit.advice), constant(key))
-            )
+            within = func.at_most(number, allowed, constant(limit.advice), constant(key))
+            made = made.where(within) if limit.counted else made.having(within)
         return made.scalar_subquery()
 
     def search(
@@ -189,17 +196,20 @@ class Compiler:
         form only, of an embedded object that the viewer may not see whole.
         """
         columns: list[ColumnElement[Any]] = []
+        characters = 0
         self._depth += 1
         for selected in self.selections.of(planned_type.name, selection_sets):
             self._count_field(selected)
+            characters += len(selected.key) + len(',"":')
             if selected.name == "__typename":
                 value: ColumnElement[Any] = constant(planned_type.name)
             else:
                 field = planned_type.fields[selected.name]
                 value = self._guarded(planned_type, field, row, rows, selected, masked=masked)
+                characters += getattr(field.declaration, "characters", 0)
             columns.append(value.label(selected.key))
         self._depth -= 1
-        self.values.append((len(columns) * self._rows_around, self._pages_around))
+        self.characters.append((characters * self._rows_around, self._pages_around))
         return columns
 
     def arguments(self, field: PlannedField, selected: Selected) -> Arguments:
@@ -321,7 +331,7 @@ class Compiler:
             self.spans.append(Span(first, last, (selected.key, declaration.span[0])))
         given = {
             name: default()
-            if arguments.get(name) is None
+            if default is not None and arguments.get(name) is None
             else self.binder.bind(type_, arguments.origin(name), as_given)
             for name, (type_, default) in declaration.arguments.items()
         }
@@ -329,7 +339,7 @@ class Compiler:
         computed = self.table_row(computed_type)
         assert computed_type.source is not None
         seen = self.guards.rows(computed_type) if computed_type.source.part_of else rows
-        with self._inside_list(declaration.limit):
+        with self._inside_list(declaration.limit) if declaration.plural else nullcontext():
             columns = self.object_columns(computed_type, computed, seen, selected.selection_sets)
         source = declaration.rows(row, given).subquery(computed.name)
         statement = select(*columns).select_from(source)
@@ -337,7 +347,7 @@ class Compiler:
             statement = statement.where(visible(computed_type.source, seen, computed))
         if declaration.plural:
             ordered = statement.order_by(*(computed[column] for column in declaration.order))
-            return self.json_list_of(ordered, declaration.limit, selected.key)
+            return self.json_list_of(ordered, declaration.limit, row, selected.key)
         return self.json_of(statement)
 
     def _related(
@@ -364,13 +374,14 @@ class Compiler:
             return PageCompiler(
                 self, related_type, declaration, row, selected, arguments, condition, rows
             ).json()
+        is_list = isinstance(declaration, Many)
         limit = declaration.limit if isinstance(declaration, Many) else None
-        with self._inside_list(limit):
+        with self._inside_list(limit) if is_list else nullcontext():
             columns = self.object_columns(related_type, row, rows, selected.selection_sets)
         statement = select(*columns).select_from(row.from_clause()).where(condition)
         if isinstance(declaration, Many):
             ordered = statement.order_by(*(row[column] for column in declaration.order))
-            return self.json_list_of(ordered, limit, selected.key)
+            return self.json_list_of(ordered, limit, parent, selected.key)
         return self.json_of(statement)
 
     def _is_known_visible(

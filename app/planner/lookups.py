@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Date,
@@ -133,6 +134,8 @@ class LookupCompiler:
             return convert
 
         bind = self.compiler.binder.bind
+        # Part of the statement, so that it counts like the size of a page.
+        number = bind(BigInteger(), origin, len)
         wanted = self.compiler.alias("w")
         unnested = (
             func.unnest(
@@ -143,13 +146,14 @@ class LookupCompiler:
             .table_valued("type_name", "id", "customer_id", with_ordinality="position")
             .render_derived(name=wanted)
         )
-        found = self._any_type(
-            literal_column(f"{wanted}.type_name", Text()),
-            literal_column(f"{wanted}.id", Uuid()),
-            literal_column(f"{wanted}.customer_id", Uuid()),
-        )
+        with self.compiler.inside_page(number.key):
+            found = self._any_type(
+                literal_column(f"{wanted}.type_name", Text()),
+                literal_column(f"{wanted}.id", Uuid()),
+                literal_column(f"{wanted}.customer_id", Uuid()),
+            )
         name = self.compiler.alias("l")
-        rows = select(found.label("node")).select_from(unnested)
+        rows = select(found.label("node")).select_from(unnested).limit(number)
         ordered = rows.order_by(literal_column(f"{wanted}.position")).subquery(name)
         listed = func.json_agg(literal_column(f"{name}.node"))
         statement = select(func.coalesce(listed, literal_column("'[]'::json")))

@@ -30,10 +30,10 @@ from app.policies.predicates import viewer_id
 MAX_PLANS = 2000
 # Of the statements of all plans kept.
 MAX_KEPT_CHARACTERS = 50_000_000
-# Reads inside pages multiply, and so does what they answer with: the values of one answer come to
-# some tens of megabytes at most.
+# Reads inside pages multiply, and so does what they answer with, which both processes hold in
+# memory. Counted are the longest texts there may be; lists that have no limit count as few rows.
 MAX_NESTED_ROWS = 200_000
-MAX_VALUES = 2_000_000
+MAX_CHARACTERS = 25_000_000
 # Raised by `at_most`: a list has more rows than an answer may have.
 _TOO_LONG = "CF001"
 
@@ -79,7 +79,7 @@ class Plan:
     `openings` is what stands before each value in the object; None: the one value is all.
 
     `nested_reads` gives, for whatever is read per row of a page, its weight in rows and the slots
-    of the sizes that multiply it; `values` the same for the values that objects answer with.
+    of the sizes that multiply it; `characters` the same for those that objects answer with.
     `unused` are values that nothing selected depends on. They are checked all the same, so that
     an argument is refused whatever is selected beside it.
     """
@@ -89,7 +89,7 @@ class Plan:
     openings: tuple[str, ...] | None
     unused: tuple[Binding, ...]
     nested_reads: Products
-    values: Products
+    characters: Products
     spans: tuple[Span, ...]
     withheld: tuple[str, ...]
     masked: tuple[str, ...]
@@ -112,7 +112,7 @@ class Plan:
         ]
         for products, allowed, would in (
             (self.nested_reads, MAX_NESTED_ROWS, "read {} rows"),
-            (self.values, MAX_VALUES, "answer with {} values"),
+            (self.characters, MAX_CHARACTERS, "answer with {} characters"),
         ):
             count = sum(each * prod(arguments[slot] for slot in path) for each, path in products)
             if count > allowed:
@@ -230,7 +230,7 @@ class Plans:
             openings=None if only_value else _openings(columns),
             unused=tuple(each for name, each in bindings.items() if name not in used),
             nested_reads=_products(compiler.nested_reads, statement),
-            values=_products(compiler.values, statement),
+            characters=_products(compiler.characters, statement),
             spans=tuple(compiler.spans),
             withheld=tuple(compiler.guards.withheld),
             masked=tuple(compiler.guards.masked),

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import orjson
 from graphql import SelectionSetNode
 from strawberry.types import Info
 
-from app.domain.errors import Forbidden
+from app.domain.errors import DomainError
 from app.planner.plans import Answer, Fetches, Plan, Stale, Stamp
 from app.policies.actor import Actor
 from app.resolvers.context import Context
@@ -66,8 +67,9 @@ class Reader:
                 return await run(await plan_for(actor), pool, context, actor, extra)
             except Stale:
                 context.actor = await context.actor_now()
-            except Forbidden:
-                # Refused before any statement compared the stamp: by rules of the moment only.
+            except (DomainError, asyncpg.PostgresError):
+                # Refused before any statement compared the stamp, or by one that then did not:
+                # whoever may no longer ask learns nothing of why.
                 if not await context.renew_if_stale():
                     raise
         raise RuntimeError("the viewer or the policy changes faster than one statement runs")

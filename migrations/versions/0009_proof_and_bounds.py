@@ -17,6 +17,24 @@ RETURN CASE
 END
 """
 
+# What the application cannot write it can be made to read. Only a date of our calendar may look
+# like one, and a verification must not fail over what it is there to find.
+HASHED_DATE = """
+CREATE FUNCTION hashed_date(day date) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN isfinite(day) AND day >= '0001-01-01' THEN to_char(day, 'YYYY-MM-DD') ELSE day::text
+END
+"""
+HASHED_INSTANT = """
+CREATE FUNCTION hashed_instant(instant timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN isfinite(instant) THEN (extract(epoch FROM instant) * 1000000)::numeric(30, 0)::text
+    ELSE instant::text
+END
+"""
+
 ENTRY_HASH = r"""
 CREATE FUNCTION entry_hash(entry ledger_entries) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -28,9 +46,9 @@ RETURN sha256(
     || hashed_text(entry.type)
     || hashed_text(entry.amount::text)
     || hashed_text(entry.currency)
-    || hashed_text(to_char(entry.transaction_date, 'YYYY-MM-DD'))
-    || hashed_text(to_char(entry.due_date, 'YYYY-MM-DD'))
-    || hashed_text((extract(epoch FROM entry.posted_at) * 1000000)::bigint::text)
+    || hashed_text(hashed_date(entry.transaction_date))
+    || hashed_text(hashed_date(entry.due_date))
+    || hashed_text(hashed_instant(entry.posted_at))
     || hashed_text(entry.payment_method)
     || hashed_text(entry.reference_type)
     || hashed_text(entry.related_entry_id::text)
@@ -68,6 +86,8 @@ END $$
 
 def upgrade() -> None:
     op.execute(HASHED_TEXT)
+    op.execute(HASHED_DATE)
+    op.execute(HASHED_INSTANT)
     op.execute(ENTRY_HASH)
     op.execute(AT_MOST)
 
@@ -75,4 +95,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP FUNCTION at_most")
     op.execute("DROP FUNCTION entry_hash")
+    op.execute("DROP FUNCTION hashed_instant")
+    op.execute("DROP FUNCTION hashed_date")
     op.execute("DROP FUNCTION hashed_text")

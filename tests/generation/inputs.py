@@ -171,6 +171,8 @@ class Inputs:
     def _variable(self, graphql_type: Any, value: Any, place: Place) -> str:
         name = f"v{len(self.definitions)}"
         if place[-1] not in {"after", "before"}:
+            if self.vocabulary.insists(place):
+                graphql_type = GraphQLNonNull(nullable(graphql_type))
             self.others[name] = self.value(graphql_type, place, MAX_NESTING - 1)
         if chance(self.draw, 25):
             default = literal(graphql_type, value)

@@ -15,7 +15,7 @@ from tests.planner.oracle import Expected
 from tests.planner.shape import completed, strict_schema
 
 MAX_NESTED_ROWS = 200_000
-MAX_VALUES = 2_000_000
+MAX_CHARACTERS = 25_000_000
 STRICT = strict_schema(schema.as_str())
 
 
@@ -46,7 +46,7 @@ def _check(
 
 def differences(outcome: Outcome, expected: Expected) -> str | None:
     """What is wrong with an outcome, in words; None when nothing is."""
-    is_large = expected.nested_rows > MAX_NESTED_ROWS or expected.values > MAX_VALUES
+    is_large = expected.nested_rows > MAX_NESTED_ROWS or expected.characters > MAX_CHARACTERS
     if is_large and outcome.message and not outcome.path:
         return None
     if expected.refusals:

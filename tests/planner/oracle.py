@@ -62,7 +62,7 @@ class Expected:
     withheld: frozenset[str]
     masked: frozenset[str]
     nested_rows: int
-    values: int
+    characters: int
     types: tuple[str, ...]
     """The types of the objects whose declared type is an interface, as they come."""
 
@@ -102,7 +102,7 @@ class Oracle:
             withheld=frozenset(survey.withheld),
             masked=frozenset(survey.masked),
             nested_rows=survey.nested_rows,
-            values=survey.values,
+            characters=survey.characters,
             types=tuple(self.types),
         )
 

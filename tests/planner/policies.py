@@ -9,7 +9,7 @@ from app.policies.rules import Effect, Rule, rule_from
 from app.policies.scopes import Scope
 from tests.planner.harness import GROUPS, PLAIN, POLICY
 from tests.planner.oracle_fields import TAGS
-from tests.planner.sight import EMBEDDED
+from tests.planner.sight import EMBEDDED, FIGURES
 
 # Rows that others promise to lead to (Allocation.credit, DriftFinding.run) are left alone.
 PROMISED = {"LedgerEntry", "Allocation", "ReconciliationRun"}
@@ -19,7 +19,7 @@ TYPES = tuple(name for name in TAGS if name not in PROMISED)
 def _nullable() -> tuple[str, ...]:
     """Coordinates that may be withheld: others are promised to be there."""
     found = []
-    for type_name in (*TAGS, *EMBEDDED):
+    for type_name in (*TAGS, *EMBEDDED, *sorted(FIGURES)):
         named = PLAIN.type_map[type_name]
         assert isinstance(named, GraphQLObjectType)
         found += [

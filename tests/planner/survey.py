@@ -34,8 +34,20 @@ from tests.planner.sight import COMPUTED, EMBEDDED, PARTS, Sight
 MAX_PAGE = 1000
 LIMITS = {"BalanceGroup.entries": 10_000, "Statement.lines": 5000}
 """How many rows a list may have that is no page."""
-WEIGHTS = {"Customer.verifyLedger": 1000}
+RELATED = {
+    "assignedTo": ("assignedTo", "User"),
+    "unassigned": ("assignedTo", "User"),
+    "period": ("period", "AccountingPeriod"),
+}
+"""Filters by a related row, and by its absence: the relation and its type."""
+FEW_ROWS = 20
+WEIGHTS = {"Customer.verifyLedger": 5000}
 FIGURE_ROWS = 50
+LENGTHS = {"[String!]!": 2000, "JSON": 10_000, "JSON!": 10_000, "String": 200, "String!": 200}
+PARAGRAPHS = {
+    *("Customer.notes", "LedgerEntry.description", "StatementLine.description"),
+    *("DriftFinding.note", "JobFailure.message"),
+}
 LOOKUPS = {
     "customer": ("id", "code"),
     "ledgerEntry": ("id", "number"),
@@ -65,8 +77,8 @@ class Survey:
     masked: set[str] = field(default_factory=set)
     nested_rows: int = 0
     """How many rows the pages inside pages could have."""
-    values: int = 0
-    """How many values the objects of the answer could have together."""
+    characters: int = 0
+    """How many characters the objects of the answer could have together."""
     sizes: tuple[int, ...] = ()
 
     def run(self) -> "Survey":
@@ -160,18 +172,34 @@ class Survey:
         name = "ids" if "ids" in given else "id"
         for text in given["ids"] if name == "ids" else [given["id"]]:
             self._id(text, key, name)
+        self.sizes = (len(given["ids"]),) if name == "ids" else ()
         for type_name in TAGS:
             rows = self.sight.rows(type_name)
             if not rows.is_never:
                 self._object(type_name, [node.selection_set for node in nodes], rows)
+        self.sizes = ()
 
     def _object(self, type_name: str, sets: list[Any], rows: ScopeCondition) -> None:
         collected = self.collect(type_name, sets)
-        self.values += len(collected) * prod(self.sizes)
+        lengths = (
+            len(key) + 40 + self._length(type_name, nodes[0].name.value)
+            for key, nodes in collected.items()
+        )
+        self.characters += sum(lengths) * prod(self.sizes)
         for key, nodes in collected.items():
             name = nodes[0].name.value
             if name != "__typename":
                 self._field(type_name, name, key, nodes, rows)
+
+    def _length(self, type_name: str, name: str) -> int:
+        """How long a value may be."""
+        if name == "__typename":
+            return 0
+        coordinate = f"{type_name}.{name}"
+        declared = self.schema.type_map[type_name].fields[name].type
+        if coordinate in PARAGRAPHS:
+            return 2000
+        return LENGTHS.get(str(declared), 40 if is_leaf_type(get_named_type(declared)) else 0)
 
     def _field(
         self, type_name: str, name: str, key: str, nodes: list[FieldNode], rows: ScopeCondition
@@ -223,8 +251,11 @@ class Survey:
     @contextmanager
     def _inside(self, coordinate: str) -> Iterator[None]:
         around = self.sizes
-        if coordinate in LIMITS:
-            self.sizes = (*around, LIMITS[coordinate])
+        type_name, _, name = coordinate.partition(".")
+        if "[" in str(self.schema.type_map[type_name].fields[name].type):
+            # Groups have their entries together, not each.
+            whole = around[:-1] if coordinate == "BalanceGroup.entries" else around
+            self.sizes = (*whole, LIMITS.get(coordinate, FEW_ROWS))
             self.nested_rows += prod(self.sizes)
         yield
         self.sizes = around
@@ -295,13 +326,20 @@ class Survey:
                 self._filter(item, asked, rows, here)
             elif name == "search":
                 self._search(item, asked, rows, here)
-            elif name in {"assignedTo", "period"}:
-                target = {"assignedTo": "User", "period": "AccountingPeriod"}[name]
-                for text in asked if isinstance(asked, list) else [asked]:
-                    self._id(text, *here, type_name=target)
-            elif name not in {"unassigned", "covers"}:
+            elif name in RELATED:
+                self._related(item, name, asked, rows, here)
+            elif name != "covers":
                 self._whole(f"{item}.{name}", rows, here)
                 self._no_nul(asked, here)
+
+    def _related(
+        self, item: str, name: str, asked: Any, rows: ScopeCondition, path: tuple[str, ...]
+    ) -> None:
+        relation, target = RELATED[name]
+        self._whole(f"{item}.{relation}", rows, path)
+        if not isinstance(asked, bool):
+            for text in asked if isinstance(asked, list) else [asked]:
+                self._id(text, *path, type_name=target)
 
     def _search(self, item: str, sought: str, rows: ScopeCondition, path: tuple[str, ...]) -> None:
         if len(path) > 3:

@@ -10,7 +10,10 @@ import orjson
 import pytest
 
 from app.models import metadata
+from app.policies.policy import Policy
+from app.policies.rules import rule_from
 from tests.planner.company import Company
+from tests.planner.harness import POLICY, Outcome
 from tests.planner.oracle_fields import global_id
 from tests.planner.world_books import BEHIND, FOLLOWS_ANOTHER, FORGED, MISSES_ONE
 
@@ -59,9 +62,9 @@ def test_a_statement_goes_from_its_opening_to_its_closing_balance(company: Compa
         for place, (first, last) in enumerate(spans)
     )
     counted = 0
-    text = f"{{ customers(first: 12, {EVERYBODY}) {{ nodes {{ {asked} }} }} }}"
-    for customer in ask(company, text)["customers"]["nodes"]:
-        one, two, both = (customer[f"s{place}"] for place in range(3))
+    for row in company.world.rows("customers"):
+        text = f'{{ customer(id: "{global_id("Customer", row)}") {{ {asked} }} }}'
+        one, two, both = ask(company, text)["customer"].values()
         for statement in (one, two, both):
             balance = Decimal(statement["openingBalance"])
             for line in statement["lines"]:
@@ -78,7 +81,7 @@ def test_a_statement_goes_from_its_opening_to_its_closing_balance(company: Compa
 
 
 def test_a_verification_names_the_first_broken_entry_and_what_is_wrong(company: Company) -> None:
-    text = f"""{{ customers(first: 100, {EVERYBODY}) {{ nodes {{ id verifyLedger {{
+    text = f"""{{ customers(first: 39, {EVERYBODY}) {{ nodes {{ id verifyLedger {{
         ok entriesChecked headHash reason firstBroken {{ sequence }} }} }} }} }}"""
     found = {each["id"]: each["verifyLedger"] for each in ask(company, text)["customers"]["nodes"]}
     customers = [global_id("Customer", row) for row in company.world.rows("customers")]
@@ -115,21 +118,90 @@ def test_lists_in_pages_count_as_long_as_they_may_be(company: Company) -> None:
     assert company.planned.ask(controller, text % 19).json is not None
     outcome = company.planned.ask(controller, text % 20)
     assert (outcome.code, outcome.path) == ("VALIDATION", ())
-    assert outcome.message == "This could read 202000 rows: at most 200000. Ask for less."
+    assert outcome.message == "This could read 202400 rows: at most 200000. Ask for less."
 
 
-def test_the_values_of_an_answer_are_bounded_too(company: Company) -> None:
-    """As many rows as ever, of which each answers with more than the other's."""
-    fields = [f"f{n}: sequence" for n in range(12)]
-    text = """{ customers(first: 1000) { nodes {
-        ledgerEntries(first: 199) { nodes { %s } } } } }"""
-    controller = company.viewer("controller")
-    assert company.planned.ask(controller, text % " ".join(fields[:10])).json is not None
-    outcome = company.planned.ask(controller, text % " ".join(fields))
+LONG = {
+    "{ customers(first: 1000) { nodes { ledgerEntries(first: 199) { nodes { %s } } } } }": (
+        ("sequence", 2)
+    ),
+    "query($id: ID!) { customer(id: $id) { statement(from: "
+    '"2026-01-01", to: "2026-12-31") { lines { %s } } } }': ("description", 2),
+    "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer { %s } } }": ("notes", 120),
+}
+"""Where a field can stand many times, and how often it may."""
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_the_length_of_an_answer_is_bounded_too(company: Company, text: str) -> None:
+    name, fits = LONG[text]
+    customer = global_id("Customer", company.world.rows("customers")[1])
+    given = {"id": customer, "ids": [customer] * 100}
+
+    def ask_for(times: int) -> Outcome:
+        fields = " ".join(f"f{place}: {name}" for place in range(times))
+        return company.planned.ask(company.viewer("controller"), text % fields, given)
+
+    assert ask_for(fits).json is not None
+    outcome = ask_for(fits + max(1, fits // 10))
     assert (outcome.code, outcome.path) == ("VALIDATION", ())
-    assert outcome.message == (
-        "This could answer with 2389000 values: at most 2000000. Ask for less."
-    )
+    assert "characters: at most 25000000. Ask for less." in (outcome.message or "")
+
+
+def test_looking_up_one_row_many_times_counts_each_time(company: Company) -> None:
+    text = """query($ids: [ID!]!) { nodes(ids: $ids) { ... on Customer {
+        explainBalance { groups { entries { sequence } } } } } }"""
+    customer = global_id("Customer", company.world.rows("customers")[1])
+    controller = company.viewer("controller")
+    assert company.planned.ask(controller, text, {"ids": [customer] * 19}).json is not None
+    outcome = company.planned.ask(controller, text, {"ids": [customer] * 20})
+    assert (outcome.code, outcome.path) == ("VALIDATION", ())
+    assert "This could read 202400 rows" in (outcome.message or "")
+
+
+def test_within_a_day_lines_stand_in_the_order_of_posting(company: Company) -> None:
+    days: Counter[tuple[str, str]] = Counter()
+    for row in company.world.rows("customers"):
+        customer = global_id("Customer", row)
+        text = f"""{{ customer(id: "{customer}") {{ statement(from: "2026-01-01", to: "2026-12-31")
+            {{ lines {{ date entry {{ sequence }} }} }} }} }}"""
+        lines = ask(company, text)["customer"]["statement"]["lines"]
+        order = [(line["date"], line["entry"]["sequence"]) for line in lines]
+        assert order == sorted(order)
+        days.update((customer, day) for day, _ in order)
+    assert sum(count > 1 for count in days.values()) > 5
+
+
+def test_an_explanation_knows_only_what_was_posted_by_then(company: Company) -> None:
+    row = company.world.rows("customers")[3]
+    entries = [
+        each for each in company.world.rows("ledger_entries") if each["customer_id"] == row["id"]
+    ]
+    for count, last in enumerate(entries, start=1):
+        text = f"""{{ customer(id: "{global_id("Customer", row)}") {{ explainBalance(
+            asOf: "2026-12-31", knownAt: "{last["posted_at"].isoformat()}"
+        ) {{ balance {{ current }} groups {{ count total entries {{ number }} }} }} }} }}"""
+        explained = ask(company, text)["customer"]["explainBalance"]
+        known = sum(each["amount"] for each in entries[:count])
+        assert sum(group["count"] for group in explained["groups"]) == count
+        assert sum(len(group["entries"]) for group in explained["groups"]) == count
+        assert sum(Decimal(group["total"]) for group in explained["groups"]) == known
+        assert Decimal(explained["balance"]["current"]) == known
+
+
+def test_who_may_not_see_entries_sees_no_lines_and_no_groups(company: Company) -> None:
+    """By a rule of the day: all shipped roles see the entries of the customers they see."""
+    rule = rule_from(("SUPPORT", "LedgerEntry", "read", "ALL", "DENY", "added"))
+    policy = Policy(version=POLICY.version, rules=(*POLICY.rules, rule))
+    customer = global_id("Customer", company.world.rows("customers")[1])
+    text = f"""{{ customer(id: "{customer}") {{ explainBalance {{ groups {{ count }} }}
+        statement(from: "2026-01-01", to: "2026-12-31") {{ lines {{ debit }} }} }} }}"""
+    support = company.viewer("support")
+    shown = orjson.loads(company.planned.ask(support, text).json or "")["customer"]
+    assert shown["statement"]["lines"]
+    assert shown["explainBalance"]["groups"]
+    hidden = orjson.loads(company.planned.ask(support, text, policy=policy).json or "")["customer"]
+    assert hidden == {"statement": {"lines": []}, "explainBalance": {"groups": []}}
 
 
 def test_a_span_that_ends_before_it_begins_is_refused(company: Company) -> None:

@@ -240,7 +240,8 @@ def _letters() -> str:
     """The locale that tells pg_trgm what a letter is: the system's, where it has Unicode.
 
     The builtin provider knows, but is not asked. To C only ASCII has letters: no trigram would
-    have any other, and fuzzy search would know no likeness in Greek.
+    have any other, and fuzzy search would know no likeness in Greek. To find out, the locale is set
+    for this whole process, and back; a cluster that has it needs it wherever it is moved to.
     """
     before = locale.setlocale(locale.LC_CTYPE)
     try:

@@ -214,5 +214,5 @@ def _cross(left: FromClause, right: FromClause) -> FromClause:
 
 
 def now() -> ColumnElement[Any]:
-    """This transaction's instant."""
-    return func.now()
+    """This statement's instant: a payload also knows what its own transaction has posted."""
+    return func.statement_timestamp()

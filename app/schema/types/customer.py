@@ -8,6 +8,7 @@ import strawberry
 from sqlalchemy import ColumnElement, Date, DateTime, Numeric, and_, func, select
 from strawberry import UNSET
 
+from app.domain.text import PARAGRAPH
 from app.models import accounts, audit_events, customers, ledger_entries, open_items, users
 from app.schema.types.audit import AuditEvent
 from app.schema.types.balances import Ageing, Balance, ageing_at, balance_at, now
@@ -146,7 +147,7 @@ class Customer(Node):
     )
     tags: list[str] = leaf(_CUSTOMERS.tags, Kind.LIST, filterable=True)
     preferences: CustomerPreferences | None = declare(Embedded(guard=_CONTACT))
-    notes: str | None = leaf(_CUSTOMERS.notes, guard="customer.notes")
+    notes: str | None = leaf(_CUSTOMERS.notes, guard="customer.notes", characters=PARAGRAPH)
     pending_balance: Decimal | None = leaf(
         _ACCOUNTS.pending,
         Kind.MONEY,
@@ -215,7 +216,7 @@ class Customer(Node):
     @planned(
         Derived(
             rows=statement,
-            arguments={"from": (Date(), today), "to": (Date(), today)},
+            arguments={"from": (Date(), None), "to": (Date(), None)},
             span=("from", "to"),
             guard=_BALANCE,
         )

@@ -15,8 +15,14 @@ from sqlalchemy import Column, ColumnElement, Select, Table
 from sqlalchemy.types import TypeEngine
 from strawberry.schema_directive import Location
 
+from app.domain.text import LINE, PARAGRAPH
+
 PLANNED = "planned"
+# What counts when reads are bounded: the rows that a figure is made of, more or less, and those of
+# a list without a limit; and how long a value may be that is no text.
 FIGURE_ROWS = 50
+FEW_ROWS = 20
+FIGURE_CHARACTERS = 40
 
 
 class Row(Protocol):
@@ -85,19 +91,22 @@ class Source:
 class Limit:
     """How many rows a list may have that its nature does not bound; beyond, it is refused.
 
-    `advice` says what to ask for instead.
+    `advice` says what to ask for instead. `counted` is the number of rows where the parent knows
+    it: of all lists that are parts of one whole, for a limit on them together.
     """
 
     rows: int
     advice: str
+    counted: Expression | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
-    """A scalar, an enum or a list of them."""
+    """A scalar, an enum or a list of them, of at most so many characters as JSON."""
 
     value: Expression
     kind: Kind
+    characters: int = FIGURE_CHARACTERS
     guard: str | None = None
     mask: Mask | None = None
     filterable: bool = False
@@ -140,15 +149,15 @@ class Derived:
     """An object computed from a row and the field's arguments: the one row of a subselect.
 
     `rows` makes the subselect, with the columns of the type's source table. `arguments` gives each
-    argument's SQL type and what it is when it is left out; where they are the two ends of a
-    `span`, the first must not come after the second. `plural`: a list of all rows, in an `order`
-    or that of the subselect, and at most as many as its `limit` says. `weight` is how many rows a
-    figure is made of, more or less: it counts when reads are bounded.
+    argument's SQL type and what it is when it is left out, if it may be; where they are the two
+    ends of a `span`, the first must not come after the second. `plural`: a list of all rows, in an
+    `order` or that of the subselect, and at most as many as its `limit` says. `weight` is how many
+    rows a figure is made of, more or less: it counts when reads are bounded.
     """
 
     rows: Computation
-    arguments: Mapping[str, tuple[TypeEngine[Any], Callable[[], ColumnElement[Any]]]] = field(
-        default_factory=dict
+    arguments: Mapping[str, tuple[TypeEngine[Any], Callable[[], ColumnElement[Any]] | None]] = (
+        field(default_factory=dict)
     )
     span: tuple[str, str] | None = None
     plural: bool = False
@@ -190,7 +199,7 @@ class Bound:
 class Many:
     """A list that its parent bounds by nature (the lines of an invoice), or that has a `limit`.
 
-    Its order is fixed.
+    Its order is fixed. Without a limit it counts as `FEW_ROWS`.
     """
 
     link: Link
@@ -223,6 +232,9 @@ class Guarded:
     group: str
 
 
+_CHARACTERS = {Kind.TEXT: LINE, Kind.LIST: PARAGRAPH, Kind.JSON: 10_000}
+
+
 def leaf(
     value: Column[Any] | Expression,
     kind: Kind = Kind.TEXT,
@@ -231,13 +243,23 @@ def leaf(
     mask: Mask | None = None,
     filterable: bool = False,
     order: str | None = None,
+    characters: int | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> Any:
-    """Declare a scalar field. `filterable` and `order` count only where it is readable whole."""
+    """Declare a scalar field, whose text has at most `characters`.
+
+    `filterable` and `order` count only where it is readable whole.
+    """
     expression = (lambda row: row[value]) if isinstance(value, Column) else value
     declaration = Leaf(
-        value=expression, kind=kind, guard=guard, mask=mask, filterable=filterable, order=order
+        value=expression,
+        kind=kind,
+        characters=characters or _CHARACTERS.get(kind, FIGURE_CHARACTERS),
+        guard=guard,
+        mask=mask,
+        filterable=filterable,
+        order=order,
     )
     return declare(declaration, name=name, description=description)
 

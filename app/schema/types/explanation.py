@@ -64,6 +64,7 @@ _GROUP = Table(
     Column("type", Text),
     Column("count", Integer),
     Column("total", Numeric),
+    Column("of_all_groups", Integer),
 )
 
 
@@ -89,6 +90,7 @@ def _groups(explanation: Row, _given: Mapping[str, ColumnElement[Any]]) -> Selec
             entry.c.type.label("type"),
             func.count().label("count"),
             func.sum(entry.c.amount).label("total"),
+            func.sum(func.count()).over().cast(Integer).label("of_all_groups"),
         )
         .where(
             entry.c.customer_id == customer_id,
@@ -126,6 +128,7 @@ class BalanceGroup:
             limit=Limit(
                 rows=10_000,
                 advice="More than 10000 entries: read `ledgerEntries` in pages instead.",
+                counted=lambda group: group[_GROUP.c.of_all_groups],
             ),
         ),
         description="All of them, in the order of posting.",

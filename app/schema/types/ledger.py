@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Numeric, and_, case, func, null, or_, sele
 from strawberry import UNSET
 
 from app.domain.ledger import EntryType, GeneralLedgerAccount, ReferenceType
+from app.domain.text import PARAGRAPH
 from app.models import (
     accounting_periods,
     allocations,
@@ -200,7 +201,7 @@ class LedgerEntry(Node):
             filterable=True,
         )
     )
-    description: str | None = leaf(_ENTRIES.description)
+    description: str | None = leaf(_ENTRIES.description, characters=PARAGRAPH)
     reason: str | None = leaf(_ENTRIES.reason)
     reference_type: ReferenceType | None = leaf(_ENTRIES.reference_type, Kind.CHOICE)
     reference: Node | None = declare(

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from strawberry import UNSET
 
+from app.domain.text import PARAGRAPH
 from app.models import customers, drift_findings, ledger_entries, reconciliation_runs, users
 from app.schema.types.customer import Customer
 from app.schema.types.declaration import (
@@ -78,7 +79,7 @@ class JobFailure:
         ),
         description="The customer it was about, if it was about one.",
     )
-    message: str = leaf(_FAILURES.c.message)
+    message: str = leaf(_FAILURES.c.message, characters=PARAGRAPH)
     at: datetime = leaf(_FAILURES.c.at, Kind.INSTANT)
 
 
@@ -160,4 +161,4 @@ class DriftFinding(Node):
         One(link=lambda finding, user: user[users.c.id] == finding[_FINDINGS.resolved_by])
     )
     resolved_at: datetime | None = leaf(_FINDINGS.resolved_at, Kind.INSTANT)
-    note: str | None = leaf(_FINDINGS.note)
+    note: str | None = leaf(_FINDINGS.note, characters=PARAGRAPH)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 
+from app.domain.text import PARAGRAPH
 from app.models import customers, ledger_entries
 from app.schema.types.balances import Ageing, ageing_of
 from app.schema.types.declaration import (
@@ -156,7 +157,9 @@ class StatementLine:
     )
     dated: date = leaf(_LINE.c.dated, Kind.DATE, name="date")
     description: str = leaf(
-        _LINE.c.description, description="The entry's own, or its number when it has none."
+        _LINE.c.description,
+        characters=PARAGRAPH,
+        description="The entry's own, or its number when it has none.",
     )
     debit: Decimal | None = leaf(_LINE.c.debit, Kind.MONEY, description="What it adds, if it does.")
     credit: Decimal | None = leaf(

@@ -5,6 +5,7 @@ import os
 from decimal import Decimal
 
 import orjson
+import pytest
 
 from app.services.reconciliation import run as run_module
 from tests.services.reconciliation.runs import (
@@ -159,6 +160,33 @@ async def test_a_figure_that_only_the_hash_covers(database, owner, settled):
     finding = await the_finding(database, owner, settled["customer"])
     assert figures(finding) == {"chain": ("1", "0")}
     assert finding["first_divergent_entry_id"] == settled["second"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "forgery"),
+    [
+        # What Python has no value for must be noticed, and must not end the run.
+        ("second", "due_date = make_date(-2026, 4, 9)"),
+        ("second", "due_date = 'infinity'"),
+        ("payment", "due_date = '-infinity'"),
+        ("second", "transaction_date = make_date(-2026, 3, 10)"),
+        ("second", "posted_at = 'infinity'"),
+        ("second", "posted_at = timestamptz '294276-12-31 00:00:00+00'"),
+    ],
+)
+async def test_values_that_only_the_database_knows(
+    database, owner, ledger, settled, entry, forgery
+):
+    other = await ledger.customer()
+    await ledger.post(other, "7.00")
+    await owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER append_only")
+    await owner.execute(f"UPDATE ledger_entries SET {forgery} WHERE id = $1", settled[entry])
+    await owner.execute("UPDATE ledger_entries SET number = 'OTHER' WHERE customer_id = $1", other)
+    found = await findings(owner, await reconcile(database))
+    assert {customer: figures(each) for customer, each in found.items()} == {
+        settled["customer"]: {"chain": ("1", "0")},
+        other: {"chain": ("1", "0")},
+    }
 
 
 async def test_an_incremental_run_hashes_what_was_not_proved_yet(database, owner, ledger, settled):
