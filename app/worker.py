@@ -16,7 +16,7 @@ from app.infra.settings import Settings, SettingsError
 from app.jobs.actors import declare_actors
 from app.jobs.consumer import Consumer
 from app.jobs.job import Job
-from app.jobs.registry import JOBS
+from app.jobs.registry import every_job
 from app.jobs.relay import Pace, Relay
 from app.jobs.scheduler import Scheduler
 
@@ -33,14 +33,16 @@ DEFAULT_PACE = Pace()
 log = structlog.get_logger(__name__)
 
 
-def run_worker(settings: Settings, jobs: Iterable[Job] = JOBS, pace: Pace = DEFAULT_PACE) -> None:
+def run_worker(
+    settings: Settings, *, more_jobs: Iterable[Job] = (), pace: Pace = DEFAULT_PACE
+) -> None:
     """Relay and work until SIGTERM or SIGINT. Any number of these may run at once."""
-    uvloop.run(_work(settings, tuple(jobs), pace))
+    uvloop.run(_work(settings, (*_jobs(settings), *more_jobs), pace))
 
 
-def run_scheduler(settings: Settings, jobs: Iterable[Job] = JOBS) -> None:
+def run_scheduler(settings: Settings) -> None:
     """Turn scheduled times into messages until SIGTERM or SIGINT. Any number may run at once."""
-    uvloop.run(_schedule(settings, tuple(jobs)))
+    uvloop.run(_schedule(settings, _jobs(settings)))
 
 
 async def _work(settings: Settings, jobs: tuple[Job, ...], pace: Pace) -> None:
@@ -86,6 +88,10 @@ async def _stop_working(worker: Worker, consumer: Consumer) -> None:
         await asyncio.to_thread(worker.stop)
     except RedisError:
         log.warning("Redis is away: what it had delivered is sent again from PostgreSQL")
+
+
+def _jobs(settings: Settings) -> tuple[Job, ...]:
+    return every_job(housekeeping_days=settings.housekeeping_days)
 
 
 def _stop_on_signals() -> asyncio.Event:

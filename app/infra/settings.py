@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     refresh_token_days: int = Field(default=30, ge=1, le=365)
     """How long a log-in lasts without being used."""
 
+    housekeeping_days: int = Field(default=30, ge=1, le=3650)
+    """How long finished background work and expired refresh tokens are kept."""
+
     body_limit_bytes: int = Field(default=1_000_000, ge=1_000, le=100_000_000)
     """Largest request body."""
 

@@ -48,7 +48,7 @@ scheduled_runs = Table(
     metadata,
     Column("job", Text, nullable=False),
     Column("scheduled_for", DateTime(timezone=True), nullable=False),
-    Column("message_id", Uuid, ForeignKey("outbox.id"), nullable=True),
+    Column("message_id", Uuid, ForeignKey("outbox.id"), nullable=True, index=True),
     instant_column("created_at", now=True),
     PrimaryKeyConstraint("job", "scheduled_for"),
 )

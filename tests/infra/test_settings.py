@@ -29,6 +29,7 @@ def test_an_empty_environment_means_the_documented_defaults(
     assert settings.company_time_zone == "UTC"
     assert (settings.access_token_minutes, settings.refresh_token_days) == (10, 30)
     assert settings.body_limit_bytes == 1_000_000
+    assert settings.housekeeping_days == 30
     assert settings.cors_origins == ()
     assert not settings.data_dir.exists(), "reading settings makes nothing"
 
@@ -70,6 +71,7 @@ def test_values_are_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None
         ("LOG_FORMAT", "xml", "LOG_FORMAT: input should be 'json' or 'console'"),
         ("DATABASE_READ_URL", "postgresql://r@db/x", "need DATABASE_URL"),
         ("CUSTOMER_FLOW_DATA_DIR", __file__, "CUSTOMER_FLOW_DATA_DIR: must be a directory"),
+        ("HOUSEKEEPING_DAYS", "0", "HOUSEKEEPING_DAYS: input should be greater than or equal to 1"),
         ("SERVER_PROCESSES", "1000", "SERVER_PROCESSES: input should be less than or equal to 64"),
     ],
 )

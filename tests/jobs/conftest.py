@@ -117,11 +117,11 @@ class WorkerProcesses:
         self._log = directory / "log"
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, program: str = "worker") -> "subprocess.Popen[bytes]":
+    def start(self, program: str = "worker", **settings: str) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - this interpreter
                 [sys.executable, "-m", "tests.jobs.worker_program", program],
-                env=self._environment,
+                env=self._environment | settings,
                 stdout=log,
                 stderr=log,
             )

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from app.infra.database import Statement
 from app.jobs.consumer import Consumer
 from app.jobs.job import Job, Progress
-from app.jobs.registry import JOBS
+from app.jobs.registry import every_job
 from app.services.outbox import enqueue
 from app.services.reconciliation.start import open_run
 from tests.jobs.worker_program import COUNT_UP, EFFECT, TEST_JOBS
@@ -193,7 +193,7 @@ async def test_a_dead_reconciliation_leaves_a_failed_run(database, owner):
     run_id = await database.run(lambda tx: open_run(tx, incremental=False))
     message_id = await send(database, "job.reconciliation", run_id=str(run_id))
     await owner.execute("UPDATE outbox SET attempts = 10, last_error = 'TimeoutError'")
-    await Consumer(database, JOBS).consume(message_id)
+    await Consumer(database, every_job(housekeeping_days=30)).consume(message_id)
     run = await owner.fetchrow("SELECT status, failures FROM reconciliation_runs")
     assert run["status"] == "FAILED"
     assert [each["message"] for each in orjson.loads(run["failures"])] == ["TimeoutError"]

@@ -11,7 +11,7 @@ from app.domain.schedule import Daily, MissedRuns
 from app.infra.clock import Clock
 from app.infra.database import Database
 from app.jobs.job import Job, Progress, Timetable
-from app.jobs.registry import JOBS
+from app.jobs.registry import every_job
 from app.jobs.scheduler import Scheduler
 
 MONDAY = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -119,8 +119,8 @@ async def test_the_night_of_a_changed_clock_runs_once(owner, scheduler):
         assert len(await runs(owner)) == 1
 
 
-async def test_reconciliation_is_due_every_night(owner, database):
-    scheduler = Scheduler(database, Clock("UTC"), JOBS)
+async def test_reconciliation_and_housekeeping_are_due_every_night(owner, database):
+    scheduler = Scheduler(database, Clock("UTC"), every_job(housekeeping_days=30))
     await scheduler.schedule_due(MONDAY)
     for day in range(1, 8):
         await scheduler.schedule_due(MONDAY + timedelta(days=day))
@@ -128,17 +128,21 @@ async def test_reconciliation_is_due_every_night(owner, database):
     # Tuesday to Saturday what changed, on Sunday everything, on Monday what changed.
     assert [run["incremental"] for run in opened] == [True] * 5 + [False, True]
     messages = await owner.fetch("SELECT topic, payload FROM outbox ORDER BY id")
-    assert {row["topic"] for row in messages} == {"job.reconciliation"}
-    assert [orjson.loads(row["payload"])["run_id"] for row in messages] == [
-        str(run["id"]) for run in opened
-    ]
+    payloads = {
+        topic: [orjson.loads(row["payload"]) for row in messages if row["topic"] == topic]
+        for topic in {row["topic"] for row in messages}
+    }
+    assert payloads == {
+        "job.reconciliation": [{"run_id": str(run["id"])} for run in opened],
+        "job.housekeeping": [{}] * 7,
+    }
 
 
 async def test_the_process_ends_when_told_to(owner, workers, eventually):
     process = workers.start("scheduler")
 
     async def has_looked():
-        return await owner.fetchval("SELECT count(*) FROM scheduled_runs") == 2
+        return await owner.fetchval("SELECT count(*) FROM scheduled_runs") == 3
 
     await eventually(has_looked)
     process.send_signal(signal.SIGTERM)

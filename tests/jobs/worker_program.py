@@ -10,7 +10,6 @@ from app.infra.database import Statement
 from app.infra.logging import configure_logging
 from app.infra.settings import read_settings
 from app.jobs.job import Job, Progress
-from app.jobs.registry import JOBS
 from app.jobs.relay import Pace
 from app.worker import run_scheduler, run_worker
 
@@ -53,6 +52,6 @@ if __name__ == "__main__":
     settings = read_settings()
     configure_logging(settings.log_level, settings.log_format)
     if sys.argv[1] == "worker":
-        run_worker(settings, (*JOBS, *TEST_JOBS), PACE)
+        run_worker(settings, more_jobs=TEST_JOBS, pace=PACE)
     else:
         run_scheduler(settings)
