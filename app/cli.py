@@ -81,7 +81,8 @@ def work() -> None:
     _log(settings)
     from app.worker import run_worker
 
-    run_worker(settings)
+    with _explained():
+        run_worker(settings)
 
 
 @app.command()
@@ -91,7 +92,8 @@ def schedule() -> None:
     _log(settings)
     from app.worker import run_scheduler
 
-    run_scheduler(settings)
+    with _explained():
+        run_scheduler(settings)
 
 
 @app.command()
@@ -294,10 +296,11 @@ def _log(settings: "Settings") -> None:
 def _explained() -> Iterator[None]:
     """What the person at the keyboard can act on becomes a message instead of a traceback."""
     from app.infra.embedded import EmbeddedServerError
+    from app.infra.settings import SettingsError
 
     try:
         yield
-    except EmbeddedServerError as error:
+    except (EmbeddedServerError, SettingsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

@@ -42,7 +42,7 @@ DEMO_USERS = Statement(
 
 
 class PortInUseError(Exception):
-    """Another program listens where the API server should."""
+    """Another program listens where one of ours should."""
 
 
 def run(settings: Settings) -> int:
@@ -89,7 +89,9 @@ class _Supervisor:
         self._terminal.say("Stopping")
 
     async def _up(self) -> None:
-        await _until_free(self._settings.host, self._settings.port)
+        for name in ("port", "worker_metrics_port", "scheduler_metrics_port"):
+            if (port := getattr(self._settings, name)) is not None:
+                await _until_free(self._settings.host, port, name.upper())
         async with embedded_servers(self._settings, report=self._terminal.say) as addresses:
             settings = with_addresses(self._settings, addresses)
             log_ins = await self._prepare_database(settings)
@@ -157,12 +159,12 @@ class _Supervisor:
             self._terminal.show("Demo log-ins, password demo:", log_ins)
 
 
-async def _until_free(host: str, port: int) -> None:
+async def _until_free(host: str, port: int, setting: str) -> None:
     deadline = time.monotonic() + PORT_SECONDS
     while not _is_free(host, port):
         if time.monotonic() > deadline:
             raise PortInUseError(
-                f"port {port} of {host} is in use by another program; set PORT to a free one"
+                f"port {port} of {host} is in use by another program; set {setting} to a free one"
             )
         await asyncio.sleep(READY_POLL_SECONDS)
 

@@ -2,19 +2,23 @@
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 import structlog
 import uvloop
 from dramatiq import Worker
 from redis.exceptions import RedisError
 
+from app.http.metrics import Metrics
+from app.http.scraping import listen, scraped
 from app.infra.broker import close_broker, open_broker
 from app.infra.clock import Clock
 from app.infra.database import Database
 from app.infra.settings import Settings, SettingsError
 from app.jobs.actors import declare_actors
 from app.jobs.consumer import Consumer
+from app.jobs.figures import Figures
 from app.jobs.job import Job
 from app.jobs.registry import every_job
 from app.jobs.relay import Pace, Relay
@@ -25,7 +29,7 @@ WORKER_THREADS = 4
 IDLE_MILLISECONDS = 250
 # A step that was begun may end; then it is cancelled, rolled back, and done again elsewhere.
 GRACE_SECONDS = 20.0
-# Per message one that works and one that notes failures; relay, listener, and one to spare.
+# Per message one that works and one that notes failures; relay, listener, and one for metrics.
 WORKER_CONNECTIONS = 2 * WORKER_THREADS + 3
 SCHEDULER_CONNECTIONS = 2
 DEFAULT_PACE = Pace()
@@ -51,15 +55,16 @@ async def _work(settings: Settings, jobs: tuple[Job, ...], pace: Pace) -> None:
     broker = open_broker(_redis_url(settings))
     await database.open()
     try:
-        consumer = Consumer(database, jobs)
-        actors = declare_actors(broker, jobs, consumer.consume)
-        worker = Worker(broker, worker_threads=WORKER_THREADS, worker_timeout=IDLE_MILLISECONDS)
-        worker.start()
-        log.info("worker is running", jobs=[job.name for job in jobs])
-        try:
-            await Relay(database, broker, actors, pace).run(stopping)
-        finally:
-            await _stop_working(worker, consumer)
+        async with _scraped(settings, "worker_metrics_port", database, jobs):
+            consumer = Consumer(database, jobs)
+            actors = declare_actors(broker, jobs, consumer.consume)
+            worker = Worker(broker, worker_threads=WORKER_THREADS, worker_timeout=IDLE_MILLISECONDS)
+            worker.start()
+            log.info("worker is running", jobs=[job.name for job in jobs])
+            try:
+                await Relay(database, broker, actors, pace).run(stopping)
+            finally:
+                await _stop_working(worker, consumer)
     finally:
         await database.close()
         close_broker(broker)
@@ -72,11 +77,33 @@ async def _schedule(settings: Settings, jobs: tuple[Job, ...]) -> None:
     await database.open()
     try:
         clock = Clock(settings.company_time_zone)
-        log.info("scheduler is running", time_zone=settings.company_time_zone)
-        await Scheduler(database, clock, jobs).run(stopping)
+        async with _scraped(settings, "scheduler_metrics_port", database, jobs):
+            log.info("scheduler is running", time_zone=settings.company_time_zone)
+            await Scheduler(database, clock, jobs).run(stopping)
     finally:
         await database.close()
         log.info("scheduler has stopped")
+
+
+@asynccontextmanager
+async def _scraped(
+    settings: Settings, name: str, database: Database, jobs: tuple[Job, ...]
+) -> AsyncIterator[None]:
+    """With `/metrics` on the port that the setting of this name gives, if it gives one."""
+    port: int | None = getattr(settings, name)
+    if port is None:
+        yield
+        return
+    page = Metrics(is_public=settings.metrics_public, read=Figures(database, jobs).read)
+    try:
+        listener = listen(settings.host, port)
+    except OSError as error:
+        raise SettingsError(
+            f"{name.upper()}: cannot listen on port {port} of {settings.host}: {error.strerror}"
+        ) from error
+    async with scraped(page, listener):
+        log.info("metrics are served", port=port)
+        yield
 
 
 async def _stop_working(worker: Worker, consumer: Consumer) -> None:

@@ -25,7 +25,7 @@ READY_SECONDS = 90  # of patience with a busy machine, not of what is promised
 class Copy:
     """One `customer-flow up` with its own port and data directory; its output is kept in a file."""
 
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, **settings: str) -> None:
         self.data = data
         self.port = port
         self.output = data.with_name(f"{data.name}-{port}.out")
@@ -33,7 +33,7 @@ class Copy:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", "up"],
                 cwd=ROOT,
-                env=environment(data, port),
+                env=environment(data, port) | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -55,8 +55,8 @@ class Copy:
         self.until(lambda: "password demo" in self.said(), "ready")
         return self
 
-    def answers(self, path: str) -> int | None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def answers(self, path: str, port: int | None = None) -> int | None:
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -86,7 +86,7 @@ class Copy:
 class Start(Protocol):
     """Starts a copy by name, on the port of that name or a given one."""
 
-    def __call__(self, name: str, port: int | None = None) -> Copy: ...
+    def __call__(self, name: str, port: int | None = None, **settings: str) -> Copy: ...
 
 
 def environment(data: Path, port: int) -> dict[str, str]:
@@ -116,8 +116,8 @@ def up() -> Iterator[Start]:
     ports: dict[str, int] = {}
     started: list[Copy] = []
 
-    def start(name: str, port: int | None = None) -> Copy:
-        copy = Copy(place / name, port or ports.setdefault(name, free_port()))
+    def start(name: str, port: int | None = None, **settings: str) -> Copy:
+        copy = Copy(place / name, port or ports.setdefault(name, free_port()), **settings)
         started.append(copy)
         return copy
 
@@ -182,12 +182,21 @@ def test_copies_run_side_by_side_and_a_killed_one_starts_again(up: Start) -> Non
     assert one.answers("/readyz") == 200, "the refused copy did no harm"
 
 
-def test_a_taken_port_is_named_before_anything_starts(up: Start) -> None:
+@pytest.mark.parametrize("setting", ["PORT", "WORKER_METRICS_PORT", "SCHEDULER_METRICS_PORT"])
+def test_a_taken_port_is_named_before_anything_starts(up: Start, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = int(other.getsockname()[1])
-        copy = up("one", port)
-        assert f"port {port} of 127.0.0.1 is in use by another program" in refused(copy)
+        copy = up("one", **{setting: str(port)})
+        said = refused(copy)
+        assert f"port {port} of 127.0.0.1 is in use by another program; set {setting} to" in said
         assert not copy.data.exists()
+
+
+def test_worker_and_scheduler_serve_their_metrics_where_they_are_told(up: Start) -> None:
+    ports = {"WORKER_METRICS_PORT": free_port(), "SCHEDULER_METRICS_PORT": free_port()}
+    copy = up("one", **{name: str(port) for name, port in ports.items()}).until_ready()
+    for port in ports.values():
+        copy.until(lambda p=port: copy.answers("/metrics", p) == 200, "metrics")
 
 
 def test_ctrl_c_while_it_is_starting_ends_it_cleanly(up: Start) -> None:

@@ -1,10 +1,11 @@
-"""`/metrics`, for Prometheus.
+"""`/metrics`, for Prometheus: of the API server, and of worker and scheduler (`scraping.py`).
 
 Metrics name no person and no customer, but tell outsiders how a business is doing: only a scraper
 on this machine gets them, unless METRICS_PUBLIC says that whatever can reach the port may. With
 several server processes each scrape is answered by one of them, for itself.
 """
 
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 from starlette.requests import Request
@@ -15,15 +16,20 @@ from app.infra.metrics import CONTENT_TYPE_LATEST, rendered
 
 
 class Metrics:
-    """The endpoint. `is_public`: not only for this machine."""
+    """The endpoint. `is_public`: not only for this machine. `read` looks up what nobody counts."""
 
-    def __init__(self, *, is_public: bool) -> None:
+    def __init__(
+        self, *, is_public: bool, read: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._is_public = is_public
+        self._read = read
 
     async def page(self, request: Request) -> Response:
         """The metrics; to anybody else the page does not exist."""
         if not self._is_public and not _is_here(request):
             return PlainTextResponse("Not Found", 404)
+        if self._read is not None:
+            await self._read()
         headers = {name.decode(): value.decode() for name, value in PRIVATE}
         return Response(rendered(), 200, {**headers, "content-type": CONTENT_TYPE_LATEST})
 

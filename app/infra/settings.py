@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     metrics_public: bool = False
     """Whether `/metrics` answers more than this machine."""
 
+    worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of `host` on which a worker has its `/metrics`. Unset: it has none."""
+
+    scheduler_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of `host` on which a scheduler has its `/metrics`. Unset: it has none."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is written."""
 

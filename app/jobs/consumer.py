@@ -46,6 +46,7 @@ class Consumer:
         self._retry_seconds = retry_seconds
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
+        metrics.begin_at_zero(job.name for job in self._jobs.values())
 
     async def consume(self, message_id: UUID) -> None:
         """Do what is left to do for a message: nothing, if it is done, dead or being worked on."""
@@ -58,7 +59,11 @@ class Consumer:
                 if connection is None or taken is None:
                     metrics.DUPLICATES.inc()
                     return
-                await self._attempt(connection, *taken)
+                job, message = taken
+                if message.attempt > 1:
+                    metrics.RETRIED.labels(job.name).inc()
+                with metrics.JOB_SECONDS.labels(job.name).time():
+                    await self._attempt(connection, job, message)
         finally:
             self._running.discard(task)
 

@@ -32,6 +32,7 @@ outbox = Table(
     instant_column("finished_at", nullable=True),
     one_of("state", "PENDING", "DONE", "DEAD"),
     Index("ix_outbox_due", "send_at", postgresql_where=text("state = 'PENDING'")),
+    Index("ix_outbox_dead", "id", postgresql_where=text("state = 'DEAD'")),
 )
 
 inbox = Table(

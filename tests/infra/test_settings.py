@@ -72,6 +72,8 @@ def test_values_are_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None
         ("DATABASE_READ_URL", "postgresql://r@db/x", "need DATABASE_URL"),
         ("CUSTOMER_FLOW_DATA_DIR", __file__, "CUSTOMER_FLOW_DATA_DIR: must be a directory"),
         ("HOUSEKEEPING_DAYS", "0", "HOUSEKEEPING_DAYS: input should be greater than or equal to 1"),
+        ("WORKER_METRICS_PORT", "0", "WORKER_METRICS_PORT: input should be greater than or equal"),
+        ("SCHEDULER_METRICS_PORT", "x", "SCHEDULER_METRICS_PORT: input should be a valid integer"),
         ("SERVER_PROCESSES", "1000", "SERVER_PROCESSES: input should be less than or equal to 64"),
     ],
 )

@@ -1,0 +1,57 @@
+"""`/metrics` for a process that serves nothing else: the worker, the scheduler.
+
+The same page as the API server's, under the same rule. It runs on the process's own event loop, so
+that an answer is also a sign that the loop turns.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from app.http.metrics import Metrics
+
+MAX_CONNECTIONS = 16
+"""More than any number of scrapers: whoever opens more is turned away."""
+
+SHUTDOWN_SECONDS = 1
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket to answer on; raises OSError."""
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address, family=family)
+
+
+@asynccontextmanager
+async def scraped(metrics: Metrics, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer at `/metrics` for the length of the block, and close the socket."""
+    config = uvicorn.Config(
+        Starlette(routes=[Route("/metrics", metrics.page)]),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them to the process: it has work to finish before it ends."""
+        yield
