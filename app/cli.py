@@ -258,6 +258,29 @@ async def _token(settings: "Settings", email: str) -> str:
             await database.close()
 
 
+@app.command()
+def create_admin(
+    email: Annotated[str, typer.Option(help="What they log in with.")],
+    name: Annotated[str, typer.Option(help="What they are called.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    another: Annotated[
+        bool, typer.Option("--another", help="Although there is an active administrator.")
+    ] = False,
+) -> None:
+    """Make an administrator. Asks for a password, unless OIDC_ISSUER does the log-in."""
+    settings = _settings()
+    _log(settings)
+    from app import administrators
+
+    order = administrators.Order(
+        email=email, name=name, reads_stdin=password_stdin, is_another=another
+    )
+    with _explained():
+        raise typer.Exit(administrators.run(settings, order))
+
+
 def _settings() -> "Settings":
     """The settings, or a message and the end."""
     from app.infra.settings import SettingsError, read_settings
@@ -296,11 +319,12 @@ def _log(settings: "Settings") -> None:
 def _explained() -> Iterator[None]:
     """What the person at the keyboard can act on becomes a message instead of a traceback."""
     from app.infra.embedded import EmbeddedServerError
+    from app.infra.migrate import NotReady
     from app.infra.settings import SettingsError
 
     try:
         yield
-    except (EmbeddedServerError, SettingsError) as error:
+    except (EmbeddedServerError, NotReady, SettingsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

@@ -5,9 +5,7 @@ from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-import asyncpg
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -58,7 +56,7 @@ async def run(settings: Settings, order: Order) -> int:
             watcher = _Terminal(console, order.file, write)
             async with connected(settings) as known:
                 summary = await _import(known, order, mapping, watcher)
-    except (ImportRefused, DomainError) as error:
+    except (ImportRefused, DomainError, migrate.NotReady) as error:
         console.print(Text(f"Cannot import: {error}"), soft_wrap=True)
         return UNUSABLE
     _sum_up(summary, watcher, order)
@@ -71,12 +69,9 @@ async def _import(
     database = Database(
         settings.database_url or "", read_url=settings.database_read_url, pool_size=2
     )
+    await migrate.require_head(settings.database_url or "")
     await database.open()
     try:
-        async with database.transaction() as tx:
-            connection = cast("asyncpg.Connection[asyncpg.Record]", tx.connection)
-            if await migrate.current(connection) != migrate.head():
-                raise ImportRefused("The database is not at this version: run `migrate` first.")
         actor = await importer(database, mapping, order.user)
         with watcher.shown():
             return await import_file(

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
@@ -24,6 +25,7 @@ from app.infra.settings import Settings
 from app.infra.terminal import Terminal
 from app.models import users
 from app.services.demo import seed
+from app.services.first_admin import HAS_ADMIN
 
 PORT_SECONDS = 5.0
 """How long a port may stay taken: a copy that was just killed is still letting go of it."""
@@ -33,12 +35,21 @@ PATIENCE_SECONDS = 30.0
 _CHILDREN = {"api": "serve", "worker": "work", "scheduler": "schedule"}
 _FIRST = "api"
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound to
+_CREATE_ADMIN = ("Shell", "customer-flow create-admin --email EMAIL --name NAME")
 
 DEMO_USERS = Statement(
     select(users.c.email, users.c.roles)
     .where(users.c.email.endswith("@demo.example"), users.c.is_active)
     .order_by(users.c.id)
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _WhoIsThere:
+    """The log-ins of the demo data, by role, and whether there is an active administrator."""
+
+    demo: list[tuple[str, str]]
+    has_admin: bool
 
 
 class PortInUseError(Exception):
@@ -94,7 +105,7 @@ class _Supervisor:
                 await _until_free(self._settings.host, port, name.upper())
         async with embedded_servers(self._settings, report=self._terminal.say) as addresses:
             settings = with_addresses(self._settings, addresses)
-            log_ins = await self._prepare_database(settings)
+            users = await self._prepare_database(settings)
             environment = _environment(settings)
             self._terminal.say("Starting the API server, the worker and the scheduler")
             async with asyncio.TaskGroup() as group:
@@ -105,7 +116,7 @@ class _Supervisor:
                         environment=environment,
                     )
                     group.create_task(self._keep_running(program))
-                group.create_task(self._announce(log_ins))
+                group.create_task(self._announce(users))
 
     async def _keep_running(self, program: Program) -> None:
         # Three programs that load at once on two cores would keep the first query waiting.
@@ -118,23 +129,26 @@ class _Supervisor:
             pass_on=self._terminal.pass_on,
         )
 
-    async def _prepare_database(self, settings: Settings) -> list[tuple[str, str]]:
-        """Migrate, and load demo data into an empty database; returns its log-ins by role."""
+    async def _prepare_database(self, settings: Settings) -> "_WhoIsThere":
+        """Migrate, and load demo data into an empty database if it is wanted."""
         url = settings.database_url or ""
         self._terminal.say("Migrating the database")
         await asyncio.to_thread(upgrade, settings.database_migration_url or url)
         database = Database(url, read_url=settings.database_read_url, pool_size=2)
         await database.open()
         try:
-            if await seed(database, Clock(settings.company_time_zone)):
+            if settings.demo_data and await seed(database, Clock(settings.company_time_zone)):
                 self._terminal.say("Loaded demo data into the empty database")
             async with database.transaction() as transaction:
                 found = await transaction.fetch(DEMO_USERS)
+                has_admin = await transaction.fetchval(HAS_ADMIN)
         finally:
             await database.close()
-        return [(" ".join(user["roles"]), user["email"]) for user in found]
+        return _WhoIsThere(
+            demo=[(" ".join(user["roles"]), user["email"]) for user in found], has_admin=has_admin
+        )
 
-    async def _announce(self, log_ins: list[tuple[str, str]]) -> None:
+    async def _announce(self, users: "_WhoIsThere") -> None:
         """Wait until the API server is ready, then say where it is and who can log in."""
         host, port = self._settings.host, self._settings.port
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -155,8 +169,10 @@ class _Supervisor:
                 ("Data", str(self._settings.data_dir)),
             ],
         )
-        if log_ins:
-            self._terminal.show("Demo log-ins, password demo:", log_ins)
+        if users.demo:
+            self._terminal.show("Demo log-ins, password demo:", users.demo)
+        if not users.has_admin:
+            self._terminal.show("There is no active administrator. To make one:", [_CREATE_ADMIN])
 
 
 async def _until_free(host: str, port: int, setting: str) -> None:

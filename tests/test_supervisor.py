@@ -50,9 +50,9 @@ class Copy:
             assert time.monotonic() < deadline, f"never: {what}\n{self.said()}"
             time.sleep(0.05)
 
-    def until_ready(self) -> "Copy":
+    def until_ready(self, last: str = "password demo") -> "Copy":
         """Until it has said all that it says: where it is, then who can log in."""
-        self.until(lambda: "password demo" in self.said(), "ready")
+        self.until(lambda: last in self.said(), "ready")
         return self
 
     def answers(self, path: str, port: int | None = None) -> int | None:
@@ -197,6 +197,32 @@ def test_worker_and_scheduler_serve_their_metrics_where_they_are_told(up: Start)
     copy = up("one", **{name: str(port) for name, port in ports.items()}).until_ready()
     for port in ports.values():
         copy.until(lambda p=port: copy.answers("/metrics", p) == 200, "metrics")
+
+
+def test_without_demo_data_the_first_user_is_an_administrator(up: Start) -> None:
+    told = "customer-flow create-admin --email EMAIL --name NAME"
+    copy = up("one", DEMO_DATA="false").until_ready(told)
+    assert "demo" not in copy.said().lower()
+
+    made = subprocess.run(  # noqa: S603 - this interpreter
+        [
+            *(sys.executable, "-m", "app.cli", "create-admin", "--password-stdin"),
+            *("--email", "ada@b.example", "--name", "Ada"),
+        ],
+        cwd=ROOT,
+        env=environment(copy.data, copy.port),
+        input="correct horse battery staple",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    assert copy.end(signal.SIGTERM) == 0
+    # Nor do demo data come later, when nobody says that they are not wanted.
+    again = up("one").until_ready("Customer Flow is ready")
+    again.end(signal.SIGTERM)
+    assert "demo" not in again.said().lower()
+    assert told not in again.said()
 
 
 def test_ctrl_c_while_it_is_starting_ends_it_cleanly(up: Start) -> None:

@@ -16,6 +16,10 @@ class SchemaDrift(Exception):
     """The models and the migrations do not say the same."""
 
 
+class NotReady(Exception):
+    """The database cannot be reached, or is not at the version that this program needs."""
+
+
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database at `url` up to a revision. Blocks: call it from a thread."""
     command.upgrade(_config(url), revision)
@@ -52,6 +56,19 @@ async def current(connection: "asyncpg.Connection[asyncpg.Record]") -> str | Non
         return None
     revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
     return revision
+
+
+async def require_head(url: str) -> None:
+    """Raises NotReady. Asks as the role of the address: before migrations, no other exists."""
+    try:
+        connection = await asyncpg.connect(url)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise NotReady(f"PostgreSQL cannot be reached: {error}") from error
+    try:
+        if await current(connection) != head():
+            raise NotReady("The database is not at this version: run `migrate` first.")
+    finally:
+        await connection.close()
 
 
 def _config(url: str) -> Config:

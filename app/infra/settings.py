@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     )
     """Home of the embedded servers and of what this installation has to remember. Absolute."""
 
+    demo_data: bool = True
+    """Whether `up` loads demo data into an empty database."""
+
     company_time_zone: str = "UTC"
     """IANA zone that decides what day it is in accounting."""
 

@@ -68,6 +68,28 @@ async def record(
     )
 
 
+async def record_by_nobody(
+    tx: Transaction, action: str, request_id: str, *, subject: Subject, after: Mapping[str, Any]
+) -> None:
+    """Write what somebody at the machine did, who is nobody we know and whom no policy was asked
+    about.
+    """
+    await tx.execute(
+        _RECORD,
+        actor_id=None,
+        action=action,
+        subject_type=subject.type,
+        subject_id=subject.id,
+        customer_id=subject.customer_id,
+        outcome=DONE,
+        reason=None,
+        request_id=request_id,
+        before=None,
+        after=json_text(after),
+        policy_version=None,
+    )
+
+
 async def record_refusal(
     tx: Transaction,
     actor: Actor,

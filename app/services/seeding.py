@@ -12,7 +12,11 @@ from sqlalchemy import text
 from app.infra.database import Statement, Transaction
 from app.policies.roles import Role
 from app.services.auth.passwords import Passwords
+from app.services.locks import ADVISORY_CLASS
 
+_FIRST_USERS = 3
+
+ONE_AT_A_TIME = Statement(text(f"SELECT pg_advisory_xact_lock({ADVISORY_CLASS}, {_FIRST_USERS})"))
 INSERT_TEAM = Statement(text("INSERT INTO teams (name) VALUES (CAST(:name AS text)) RETURNING id"))
 SET_MANAGER = Statement(
     text("""
@@ -41,6 +45,11 @@ class SeededUser:
     customer_id: UUID | None = None
     is_active: bool = True
     password: str | None = field(default=None, repr=False)
+
+
+async def one_at_a_time(tx: Transaction) -> None:
+    """Wait for whoever else puts the first users into the database, and keep others waiting."""
+    await tx.execute(ONE_AT_A_TIME)
 
 
 async def seed_team(tx: Transaction, name: str) -> UUID:

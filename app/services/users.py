@@ -103,7 +103,7 @@ async def save_user(
     Suspending a user or changing their password ends all their log-ins with this transaction.
     """
     actor.require(COORDINATE)
-    email, name = _checked(command)
+    email, name = checked(command)
     # Before any row is locked: it takes a tenth of a second on purpose.
     password_hash = None if command.password is None else await passwords.hash(command.password)
     before = await _locked(tx, actor, command.id)
@@ -118,7 +118,7 @@ async def save_user(
         "is_active": command.is_active,
         "password_hash": password_hash,
     }
-    user_id = await _write(tx, command.id, after)
+    user_id = await write(tx, command.id, after)
     if command.id is not None and (password_hash is not None or not command.is_active):
         await refresh_tokens.revoke_all(tx, user_id)
     await audit.record(
@@ -126,13 +126,14 @@ async def save_user(
         actor,
         "saveUser",
         subject=audit.Subject(type="User", id=user_id),
-        before=None if before is None else _audited(before),
-        after=_audited(after) | _changed(before, after),
+        before=None if before is None else audited(before),
+        after=audited(after) | changed(before, after),
     )
     return SavedUser(id=user_id)
 
 
-def _checked(command: SaveUser) -> tuple[str, str]:
+def checked(command: SaveUser) -> tuple[str, str]:
+    """E-mail and name as they are stored. Raises VALIDATION for anything that no user may have."""
     email = required(command.email, "email", maximum=MAXIMUM_EMAIL_CHARACTERS)
     if _EMAIL.fullmatch(email) is None:
         raise Invalid("This is not an e-mail address.", "email")
@@ -207,7 +208,8 @@ def _check_portal(command: SaveUser, before: Row | None) -> None:
         )
 
 
-async def _write(tx: Transaction, user_id: UUID | None, values: Row) -> UUID:
+async def write(tx: Transaction, user_id: UUID | None, values: Row) -> UUID:
+    """Insert, or update the user of this id. Raises DUPLICATE_CODE."""
     try:
         if user_id is None:
             made: UUID = await tx.fetchval(INSERT, **values)
@@ -223,7 +225,7 @@ async def _write(tx: Transaction, user_id: UUID | None, values: Row) -> UUID:
         return user_id
 
 
-def _audited(row: Row) -> dict[str, Any]:
+def audited(row: Row) -> dict[str, Any]:
     """What a user may do: no secret and no personal data."""
     return {
         "roles": list(row["roles"]),
@@ -232,7 +234,7 @@ def _audited(row: Row) -> dict[str, Any]:
     }
 
 
-def _changed(before: Row | None, after: Row) -> dict[str, bool]:
+def changed(before: Row | None, after: Row) -> dict[str, bool]:
     """Of what is not written down, whether it changed."""
     return {
         "emailChanged": before is None or before["email"] != after["email"],

@@ -14,6 +14,7 @@ import pytest
 
 from app.infra.database import Database
 from app.policies.roles import Role
+from tests.conftest import url_of
 from tests.factories import make_user
 from tests.importing.conftest import HEADER, MAPPING
 from tests.invariants import broken
@@ -152,6 +153,16 @@ async def test_it_cannot_be_imported_at_all(
     code, out, err = await command(*(each.format(**places) for each in arguments))
     assert (code, out) == (2, "")
     assert reason in err
+    assert "Traceback" not in err
+
+
+async def test_a_database_that_is_not_there(
+    mapping: Path, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    away = Command(url_of(database_url, "nowhere"), redis_url, tmp_path)
+    code, out, err = await away(write(tmp_path, ""), "--mapping", mapping)
+    assert (code, out) == (2, "")
+    assert "PostgreSQL cannot be reached" in err
     assert "Traceback" not in err
 
 

@@ -30,6 +30,7 @@ def test_an_empty_environment_means_the_documented_defaults(
     assert (settings.access_token_minutes, settings.refresh_token_days) == (10, 30)
     assert settings.body_limit_bytes == 1_000_000
     assert settings.housekeeping_days == 30
+    assert settings.demo_data
     assert settings.cors_origins == ()
     assert not settings.data_dir.exists(), "reading settings makes nothing"
 

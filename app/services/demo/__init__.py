@@ -16,11 +16,10 @@ from app.services.demo.catalogue import products
 from app.services.demo.company import Company, hire, open_portal
 from app.services.demo.customers import customers, win
 from app.services.demo.story import Story
-from app.services.locks import ADVISORY_CLASS
 from app.services.products import save_product
+from app.services.seeding import one_at_a_time
 
 _SEED = 20_240_607
-_LOCK = 3
 
 
 async def seed(database: Database, clock: Clock | None = None) -> bool:
@@ -31,7 +30,7 @@ async def seed(database: Database, clock: Clock | None = None) -> bool:
     today = (clock or Clock("UTC")).today()
 
     async def work(tx: Transaction) -> bool:
-        await tx.execute(_ONE_AT_A_TIME)
+        await one_at_a_time(tx)
         if not await tx.fetchval(_IS_EMPTY):
             return False
         await _load(tx, today)
@@ -62,7 +61,6 @@ async def _open_portal(tx: Transaction, company: Company) -> None:
     await open_portal(tx, company, customer_id)
 
 
-_ONE_AT_A_TIME = Statement(text(f"SELECT pg_advisory_xact_lock({ADVISORY_CLASS}, {_LOCK})"))
 _IS_EMPTY = Statement(
     text("""
     SELECT NOT EXISTS (SELECT FROM users) AND NOT EXISTS (SELECT FROM teams)
