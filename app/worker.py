@@ -29,6 +29,8 @@ WORKER_THREADS = 4
 IDLE_MILLISECONDS = 250
 # A step that was begun may end; then it is cancelled, rolled back, and done again elsewhere.
 GRACE_SECONDS = 20.0
+# Together with that, less than a supervisor's patience.
+THREADS_MILLISECONDS = 2000
 # Per message one that works and one that notes failures; relay, listener, and one for metrics.
 WORKER_CONNECTIONS = 2 * WORKER_THREADS + 3
 SCHEDULER_CONNECTIONS = 2
@@ -108,11 +110,12 @@ async def _scraped(
 
 async def _stop_working(worker: Worker, consumer: Consumer) -> None:
     """Finish the step at hand, give back the rest, and end Dramatiq's threads."""
-    consumer.stop_after_this_step()
-    asyncio.get_running_loop().call_later(GRACE_SECONDS, consumer.cancel)
-    # Its threads wait for coroutines on this loop, so it must be stopped from another thread.
+    await consumer.stop(GRACE_SECONDS)
+    # Without Redis a thread that has done its work tries to say so for ever. It is left behind:
+    # PostgreSQL knows what was done. It is stopped from another thread because those that wait
+    # for coroutines wait for this loop.
     try:
-        await asyncio.to_thread(worker.stop)
+        await asyncio.to_thread(worker.stop, THREADS_MILLISECONDS)
     except RedisError:
         log.warning("Redis is away: what it had delivered is sent again from PostgreSQL")
 

@@ -67,14 +67,19 @@ class Consumer:
         finally:
             self._running.discard(task)
 
-    def stop_after_this_step(self) -> None:
-        """Begin no further attempt and no further step; what was begun is finished."""
-        self._stopping = True
+    async def stop(self, seconds: float) -> None:
+        """Begin no further attempt and no further step; what was begun has so long to end.
 
-    def cancel(self) -> None:
-        """End what still runs: its open step is rolled back and the message sent again."""
-        for task in self._running:
+        Then it is cancelled: its open step is rolled back and the message sent again.
+        """
+        self._stopping = True
+        late = set(self._running)
+        if late:
+            _, late = await asyncio.wait(late, timeout=seconds)
+        for task in late:
             task.cancel()
+        if late:
+            await asyncio.wait(late)
 
     @asynccontextmanager
     async def _alone_with(self, message_id: UUID) -> AsyncIterator["Connection | None"]:

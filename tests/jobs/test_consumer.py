@@ -129,20 +129,34 @@ async def test_a_cancelled_step_is_undone_and_not_counted(database, owner, consu
         return await state(owner, message_id) == ("PENDING", 1)
 
     await eventually(has_begun)
-    consumer.cancel()
+    await consumer.stop(0.1)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await effects(owner) == []
     assert await state(owner, message_id) == ("PENDING", 0)
     # Nothing keeps the message locked.
     await owner.execute("""UPDATE outbox SET payload = '{"steps": 1}'""")
-    await consumer.consume(message_id)
+    await Consumer(database, TEST_JOBS).consume(message_id)
     assert await state(owner, message_id) == ("DONE", 1)
+
+
+async def test_a_stopping_consumer_ends_the_step_at_hand(database, owner, consumer, eventually):
+    message_id = await send(database, steps=2, seconds=0.5)
+    task = asyncio.create_task(consumer.consume(message_id))
+
+    async def has_begun():
+        return await state(owner, message_id) == ("PENDING", 1)
+
+    await eventually(has_begun)
+    await consumer.stop(30)
+    await task
+    assert len(await effects(owner)) == 1
+    assert await state(owner, message_id) == ("PENDING", 0)
 
 
 async def test_a_stopping_consumer_begins_nothing(database, owner, consumer):
     message_id = await send(database, steps=1)
-    consumer.stop_after_this_step()
+    await consumer.stop(0)
     await consumer.consume(message_id)
     assert await state(owner, message_id) == ("PENDING", 0)
 

@@ -191,6 +191,22 @@ async def test_a_worker_that_is_told_to_stop_without_redis(
     assert await asyncio.to_thread(process.wait, 60) == 0
 
 
+async def test_a_worker_that_cannot_acknowledge_what_it_did_ends_all_the_same(
+    database, owner, workers, redis_server, eventually
+):
+    process = workers.start()
+    (message_id,) = await send(database, "job.count_up", steps=1, seconds=2.0)
+
+    async def has_begun():
+        return await owner.fetchval("SELECT attempts = 1 FROM outbox WHERE id = $1", message_id)
+
+    await eventually(has_begun)
+    redis_server.stop()
+    await eventually(all_done, owner, [message_id])
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, 20) == 0
+
+
 async def test_a_killed_reconciliation_goes_on_where_it_was(database, owner, workers, eventually):
     customers = await owner.fetch(
         "WITH made AS (INSERT INTO customers (code, business_name, customer_type, currency, "
