@@ -1,7 +1,7 @@
 """Puts one statement together out of a selection set, a grant and the shape of the variables."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from graphql import FragmentDefinitionNode, SelectionSetNode
@@ -24,8 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.types import TypeEngine
 
-from app.domain.errors import Forbidden, Invalid
+from app.domain.errors import Forbidden
 from app.planner.access import Guards, unconditional, visible
+from app.planner.bounds import Bounds
 from app.planner.catalogue import Catalogue, PlannedField, PlannedType
 from app.planner.leaves import as_json, global_id
 from app.planner.lookups import LookupCompiler
@@ -37,7 +38,6 @@ from app.planner.values import Arguments, Binder, Span, as_given
 from app.policies.conditions import ALWAYS, ScopeCondition
 from app.policies.grant import Grant
 from app.schema.types.declaration import (
-    FEW_ROWS,
     Bound,
     Connected,
     Derived,
@@ -59,13 +59,13 @@ _BOUND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.NUMBER: Integer(),
     Kind.JSON: JSON(),
 }
-MAX_FIELDS = 5000
-MAX_RELATIONS = 300
-MAX_DEPTH = 20
 
 
 class Compiler:
-    """The state of one compilation. `guards` and `binder` hold its results beside the statement."""
+    """The state of one compilation.
+
+    `guards`, `binder`, `bounds` and `spans` hold its results beside the statement.
+    """
 
     def __init__(
         self,
@@ -79,19 +79,9 @@ class Compiler:
         self.selections = Selections(catalogue, fragments, variables.coerced)
         self.guards = Guards(grant)
         self.binder = Binder()
-        self._aliases = 0
-        self._fields = 0
-        self._depth = 0
-        self._relations = 0
-        # What is read for each row of a page, and the characters that objects answer with: how
-        # many, and the parameters of the page sizes that multiply them.
-        self.nested_reads: list[tuple[int, tuple[str, ...]]] = []
-        self.characters: list[tuple[int, tuple[str, ...]]] = []
-        self._pages_around: tuple[str, ...] = ()
-        # The rows that lists around may have which are no pages; the same but for the innermost.
-        self._rows_around = 1
-        self._rows_outside = 1
+        self.bounds = Bounds()
         self.spans: list[Span] = []
+        self._aliases = 0
 
     def alias(self, prefix: str) -> str:
         """A name that nothing else in the statement has: no response key has a dollar sign."""
@@ -101,37 +91,8 @@ class Compiler:
     def table_row(self, planned_type: PlannedType) -> TableRow:
         """A fresh row of the type's table."""
         assert planned_type.source is not None
-        self._relations += 1
-        if self._relations > MAX_RELATIONS:
-            raise Invalid(f"An operation reads at most {MAX_RELATIONS} lists and objects.")
+        self.bounds.count_relation()
         return TableRow(self.alias("t"), planned_type.source)
-
-    @contextmanager
-    def inside_page(self, size: str) -> Iterator[None]:
-        """What is compiled within is read for each row of a page of this size."""
-        around = self._pages_around
-        self._pages_around = (*around, size)
-        if around or self._rows_around > 1:
-            self._count_rows(1)
-        yield
-        self._pages_around = around
-
-    @contextmanager
-    def _inside_list(self, limit: Limit | None) -> Iterator[None]:
-        """What is compiled within is read for each row of a list.
-
-        Lists of which the number is known have their limit together, not each.
-        """
-        around, outside = self._rows_around, self._rows_outside
-        whole = outside if limit and limit.counted else around
-        self._rows_around = whole * (limit.rows if limit else FEW_ROWS)
-        self._rows_outside = around
-        self._count_rows(1)
-        yield
-        self._rows_around, self._rows_outside = around, outside
-
-    def _count_rows(self, weight: int) -> None:
-        self.nested_reads.append((weight * self._rows_around, self._pages_around))
 
     def json_of(self, statement: Select[Any]) -> ColumnElement[Any]:
         """The statement's one row as a JSON object, or null: a scalar subselect."""
@@ -197,35 +158,26 @@ class Compiler:
         """
         columns: list[ColumnElement[Any]] = []
         characters = 0
-        self._depth += 1
-        for selected in self.selections.of(planned_type.name, selection_sets):
-            self._count_field(selected)
-            characters += len(selected.key) + len(',"":')
-            if selected.name == "__typename":
-                value: ColumnElement[Any] = constant(planned_type.name)
-            else:
-                field = planned_type.fields[selected.name]
-                value = self._guarded(planned_type, field, row, rows, selected, masked=masked)
-                characters += getattr(field.declaration, "characters", 0)
-            columns.append(value.label(selected.key))
-        self._depth -= 1
-        self.characters.append((characters * self._rows_around, self._pages_around))
+        with self.bounds.inside_object():
+            for selected in self.selections.of(planned_type.name, selection_sets):
+                self.bounds.count_field(selected.key)
+                characters += len(selected.key) + len(',"":')
+                if selected.name == "__typename":
+                    value: ColumnElement[Any] = constant(planned_type.name)
+                else:
+                    field = planned_type.fields[selected.name]
+                    value = self._guarded(planned_type, field, row, rows, selected, masked=masked)
+                    characters += getattr(field.declaration, "characters", 0)
+                columns.append(value.label(selected.key))
+        self.bounds.count_characters(characters)
         return columns
 
     def arguments(self, field: PlannedField, selected: Selected) -> Arguments:
         """The field's coerced arguments."""
         return Arguments(field.graphql, selected, self.variables)
 
-    def _count_field(self, selected: Selected) -> None:
-        """Bounds the statement: aliases and nested fragments can multiply a short document."""
-        self._fields += 1
-        if self._fields > MAX_FIELDS:
-            raise Invalid(f"An operation selects at most {MAX_FIELDS} fields.", selected.key)
-        if self._depth > MAX_DEPTH:
-            raise Invalid(f"Objects nest at most {MAX_DEPTH} deep.", selected.key)
-
     def _root_field(self, planned_type: PlannedType, selected: Selected) -> ColumnElement[Any]:
-        self._count_field(selected)
+        self.bounds.count_field(selected.key)
         if selected.name == "__typename":
             return constant(f'"{planned_type.name}"')
         field = planned_type.fields[selected.name]
@@ -324,7 +276,7 @@ class Compiler:
         rows: ScopeCondition,
         selected: Selected,
     ) -> ColumnElement[Any]:
-        self._count_rows(declaration.weight)
+        self.bounds.count_rows(declaration.weight)
         arguments = self.arguments(field, selected)
         if declaration.span:
             first, last = (arguments.origin(name) for name in declaration.span)
@@ -339,7 +291,7 @@ class Compiler:
         computed = self.table_row(computed_type)
         assert computed_type.source is not None
         seen = self.guards.rows(computed_type) if computed_type.source.part_of else rows
-        with self._inside_list(declaration.limit) if declaration.plural else nullcontext():
+        with self.bounds.inside_list(declaration.limit) if declaration.plural else nullcontext():
             columns = self.object_columns(computed_type, computed, seen, selected.selection_sets)
         source = declaration.rows(row, given).subquery(computed.name)
         statement = select(*columns).select_from(source)
@@ -376,7 +328,7 @@ class Compiler:
             ).json()
         is_list = isinstance(declaration, Many)
         limit = declaration.limit if isinstance(declaration, Many) else None
-        with self._inside_list(limit) if is_list else nullcontext():
+        with self.bounds.inside_list(limit) if is_list else nullcontext():
             columns = self.object_columns(related_type, row, rows, selected.selection_sets)
         statement = select(*columns).select_from(row.from_clause()).where(condition)
         if isinstance(declaration, Many):

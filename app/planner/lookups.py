@@ -146,7 +146,7 @@ class LookupCompiler:
             .table_valued("type_name", "id", "customer_id", with_ordinality="position")
             .render_derived(name=wanted)
         )
-        with self.compiler.inside_page(number.key):
+        with self.compiler.bounds.inside_page(number.key):
             found = self._any_type(
                 literal_column(f"{wanted}.type_name", Text()),
                 literal_column(f"{wanted}.id", Uuid()),

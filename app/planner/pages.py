@@ -94,7 +94,7 @@ class PageCompiler:
         selections = self.compiler.selections.of(
             f"{self.type.name}Connection", self.selected.selection_sets
         )
-        with self.compiler.inside_page(self.window.size.key):
+        with self.compiler.bounds.inside_page(self.window.size.key):
             columns = [self._field(selected).label(selected.key) for selected in selections]
         statement = select(*columns)
         if self.reads_page:

@@ -6,10 +6,9 @@ for is thrown away by the caller, who compiles anew: a stale grant never decides
 """
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any, Protocol
 
 from asyncpg import PostgresError
@@ -20,6 +19,7 @@ from sqlalchemy import Label, select
 from app.domain.errors import Invalid
 from app.infra.database import Statement
 from app.models import policy_state, users
+from app.planner.bounds import Amounts
 from app.planner.catalogue import Catalogue
 from app.planner.compiler import Compiler
 from app.planner.documents import Document
@@ -30,16 +30,8 @@ from app.policies.predicates import viewer_id
 MAX_PLANS = 2000
 # Of the statements of all plans kept.
 MAX_KEPT_CHARACTERS = 50_000_000
-# Reads inside pages multiply, and so does what they answer with, which both processes hold in
-# memory. Counted are the longest texts there may be; lists that have no limit count as few rows.
-MAX_NESTED_ROWS = 200_000
-MAX_CHARACTERS = 25_000_000
 # Raised by `at_most`: a list has more rows than an answer may have.
 _TOO_LONG = "CF001"
-
-
-Products = tuple[tuple[int, tuple[int, ...]], ...]
-"""Numbers, and the slots of the arguments that each is multiplied by."""
 
 
 class Stale(Exception):
@@ -78,8 +70,6 @@ class Plan:
     The fields are put together here: PostgreSQL would copy the whole answer once more for it.
     `openings` is what stands before each value in the object; None: the one value is all.
 
-    `nested_reads` gives, for whatever is read per row of a page, its weight in rows and the slots
-    of the sizes that multiply it; `characters` the same for those that objects answer with.
     `unused` are values that nothing selected depends on. They are checked all the same, so that
     an argument is refused whatever is selected beside it.
     """
@@ -88,8 +78,7 @@ class Plan:
     slots: tuple[str | Binding, ...]
     openings: tuple[str, ...] | None
     unused: tuple[Binding, ...]
-    nested_reads: Products
-    characters: Products
+    amounts: Amounts
     spans: tuple[Span, ...]
     withheld: tuple[str, ...]
     masked: tuple[str, ...]
@@ -110,13 +99,7 @@ class Plan:
             context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
             for slot in self.slots
         ]
-        for products, allowed, would in (
-            (self.nested_reads, MAX_NESTED_ROWS, "read {} rows"),
-            (self.characters, MAX_CHARACTERS, "answer with {} characters"),
-        ):
-            count = sum(each * prod(arguments[slot] for slot in path) for each, path in products)
-            if count > allowed:
-                raise Invalid(f"This could {would.format(count)}: at most {allowed}. Ask for less.")
+        self.amounts.check(arguments)
         try:
             row = await connection.fetchrow(self.sql, *arguments)
         except PostgresError as error:
@@ -229,22 +212,11 @@ class Plans:
             ),
             openings=None if only_value else _openings(columns),
             unused=tuple(each for name, each in bindings.items() if name not in used),
-            nested_reads=_products(compiler.nested_reads, statement),
-            characters=_products(compiler.characters, statement),
+            amounts=compiler.bounds.amounts(statement.names),
             spans=tuple(compiler.spans),
             withheld=tuple(compiler.guards.withheld),
             masked=tuple(compiler.guards.masked),
         )
-
-
-def _products(counted: Sequence[tuple[int, tuple[str, ...]]], statement: Statement) -> Products:
-    """Numbers by the slots that multiply them; those of one place are added up beforehand."""
-    sums: Counter[tuple[int, ...]] = Counter()
-    for number, names in counted:
-        # A page of which only the count is read has no size in the statement.
-        if all(name in statement.names for name in names):
-            sums[tuple(statement.names.index(name) for name in names)] += number
-    return tuple((number, slots) for slots, number in sums.items())
 
 
 def _openings(columns: Sequence[Label[Any]]) -> tuple[str, ...]:
