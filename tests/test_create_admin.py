@@ -17,7 +17,7 @@ from app.infra import migrate
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.services import demo
-from tests.conftest import ROOT, administer, url_of
+from tests.conftest import ROOT, administer, drop_database, url_of
 from tests.http.calling import SECRET, Client, served
 from tests.services.auth.issuer import AUDIENCE, RSA, Issuer, public
 from tests.waiting import until_waiting
@@ -43,7 +43,7 @@ async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
     server = servers["database_url"]
     await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
     yield url_of(server, name)
-    await administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    await drop_database(server, name)
 
 
 @pytest.fixture
@@ -310,7 +310,7 @@ async def test_with_an_outside_issuer_a_password_is_refused(command: Command, ow
 async def test_a_database_that_is_not_migrated_is_named(
     command: Command, servers: dict[str, str], redis_url: str, tmp_path: Path, owner: Owner
 ) -> None:
-    await asyncio.to_thread(migrate.downgrade, command.environment["DATABASE_URL"], "0008")
+    await asyncio.to_thread(migrate.downgrade, command.environment["DATABASE_URL"], "-1")
     said = await command.refused(*WHO, "--password-stdin")
     assert said == "The database is not at this version: run `migrate` first.\n"
     assert await everything(owner) == []
@@ -321,7 +321,7 @@ async def test_a_database_that_is_not_migrated_is_named(
     assert "cannot be reached" in await other.refused(*WHO, "--password-stdin")
     await administer(servers["database_url"], f"CREATE DATABASE {empty}")
     assert "run `migrate` first" in await other.refused(*WHO, "--password-stdin")
-    await administer(servers["database_url"], f"DROP DATABASE {empty} WITH (FORCE)")
+    await drop_database(servers["database_url"], empty)
 
 
 async def test_after_it_no_demo_data_come(command: Command) -> None:

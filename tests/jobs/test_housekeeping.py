@@ -313,7 +313,7 @@ async def test_the_application_may_delete_what_ends_and_nothing_else(owner):
 
 async def test_the_right_to_delete_is_taken_back_with_the_migration(database_url, owner):
     question = "SELECT has_table_privilege('customer_flow_app', 'outbox', 'DELETE')"
-    await asyncio.to_thread(migrate.downgrade, database_url, "0008")
+    await asyncio.to_thread(migrate.downgrade, database_url, "0010")
     assert not await owner.fetchval(question)
     assert await owner.fetchval(
         "SELECT has_table_privilege('customer_flow_app', 'inbox', 'DELETE')"
