@@ -209,6 +209,9 @@ class Settings(BaseSettings):
             raise ValueError("set OIDC_ISSUER and OIDC_AUDIENCE together, or none of them")
         if self.oidc_jwks_url is not None and not is_outside:
             raise ValueError("OIDC_JWKS_URL needs OIDC_ISSUER")
+        ports = (self.port, self.worker_metrics_port, self.scheduler_metrics_port)
+        if len({*ports} - {None}) < len(ports) - ports.count(None):
+            raise ValueError("PORT, WORKER_METRICS_PORT and SCHEDULER_METRICS_PORT must differ")
         if self.database_url is None and (self.database_migration_url or self.database_read_url):
             raise ValueError("DATABASE_MIGRATION_URL and DATABASE_READ_URL need DATABASE_URL")
         return self

@@ -66,6 +66,7 @@ def test_values_are_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None
         ("OIDC_ISSUER", "https://id.example", "set OIDC_ISSUER and OIDC_AUDIENCE together"),
         ("OIDC_AUDIENCE", "customer-flow", "set OIDC_ISSUER and OIDC_AUDIENCE together"),
         ("OIDC_JWKS_URL", "https://id.example/k", "OIDC_JWKS_URL needs OIDC_ISSUER"),
+        ("WORKER_METRICS_PORT", "8000", "PORT, WORKER_METRICS_PORT and SCHEDULER_METRICS_PORT"),
         ("OIDC_JWKS_URL", "http://id.example/k", "OIDC_JWKS_URL: must be an https:// address"),
         ("CORS_ORIGINS", "*", "CORS_ORIGINS: must be origins"),
         ("CORS_ORIGINS", "https://a.example/path", "CORS_ORIGINS: must be origins"),
