@@ -18,7 +18,7 @@ configure_logging("info", sys.argv[1])
 structlog.contextvars.bind_contextvars(request_id="r-1", actor="u-1")
 log = structlog.get_logger("test")
 log.debug("not written")
-log.info("posted", customer="c-1", amount=12, email="ann@acme.example", nested={"token": "abc"})
+log.info("posted", customer="c-1", amount=12, email="ann@acme.example", nested={"token": "hushed"})
 logging.getLogger("dramatiq.worker").warning("Failed for %s", "bob@acme.example")
 logging.getLogger("uvicorn.access").info("GET /graphql?query=secret-document")
 logging.getLogger("alembic.runtime.migration").info("Running upgrade")
@@ -61,7 +61,7 @@ def test_no_line_holds_personal_data_or_a_query(log_format: str) -> None:
     text = "\n".join(lines(log_format))
     assert "acme.example" not in text
     assert "secret-document" not in text
-    assert "abc" not in text
+    assert "hushed" not in text
     assert "failed" in text
 
 
