@@ -9,6 +9,7 @@ import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -113,6 +114,18 @@ async def drop_database(server_url: str, name: str) -> None:
         await administer(server_url, f"DROP DATABASE {name}")
 
 
+@asynccontextmanager
+async def own_database(servers: dict[str, str], *, is_migrated: bool = True) -> AsyncIterator[str]:
+    """The address of a database that nobody else has, and that is gone afterwards."""
+    server, name = servers["database_url"], f"test_{uuid4().hex[:12]}"
+    template = f" TEMPLATE {servers['template']}" if is_migrated else ""
+    await administer(server, f"CREATE DATABASE {name}{template}")
+    try:
+        yield url_of(server, name)
+    finally:
+        await drop_database(server, name)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Several processes are about to start: they inherit the addresses of what runs for all."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
@@ -138,11 +151,8 @@ def servers() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
     """A migrated database for this module alone; the role that owns it may do everything there."""
-    name = f"test_{uuid4().hex[:12]}"
-    server = servers["database_url"]
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
-    yield url_of(server, name)
-    await drop_database(server, name)
+    async with own_database(servers) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

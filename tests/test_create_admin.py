@@ -17,7 +17,7 @@ from app.infra import migrate
 from app.infra.database import Database
 from app.infra.settings import Settings
 from app.services import demo
-from tests.conftest import ROOT, administer, drop_database, url_of
+from tests.conftest import ROOT, administer, drop_database, own_database, url_of
 from tests.http.calling import SECRET, Client, served
 from tests.services.auth.issuer import AUDIENCE, RSA, Issuer, public
 from tests.waiting import until_waiting
@@ -39,11 +39,8 @@ ISSUED = {
 @pytest.fixture
 async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
     """Nobody is in it yet."""
-    name = f"admin_{uuid4().hex[:12]}"
-    server = servers["database_url"]
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
-    yield url_of(server, name)
-    await drop_database(server, name)
+    async with own_database(servers) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -15,7 +14,7 @@ from app.services.auth.passwords import Passwords
 from app.services.auth.viewers import Viewers
 from app.services.demo import seed
 from app.services.demo.company import PASSWORD
-from tests.conftest import administer, drop_database, url_of
+from tests.conftest import own_database
 from tests.invariants import broken, snapshot
 
 LOG_INS = {
@@ -160,11 +159,8 @@ async def test_older_periods_are_closed_and_the_latest_are_open(
 @pytest.fixture
 async def fresh(servers: dict[str, str]) -> AsyncIterator[str]:
     """The address of a migrated database that this one test may fill."""
-    server = servers["database_url"]
-    name = f"demo_{uuid4().hex[:12]}"
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
-    yield url_of(server, name)
-    await drop_database(server, name)
+    async with own_database(servers) as url:
+        yield url
 
 
 @pytest.mark.parametrize("day", [date(2027, 1, 1), date(2028, 2, 29)], ids=str)

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
 from app.infra.migrate import SchemaDrift, check_drift, current, downgrade, head, upgrade
-from tests.conftest import ROOT, administer, drop_database, url_of
+from tests.conftest import ROOT, administer, own_database
 
 OURS = """
 SELECT kind || ' ' || name FROM (
@@ -33,10 +32,8 @@ REVISIONS = [
 
 @pytest.fixture
 async def empty(servers: dict[str, str]) -> AsyncIterator[str]:
-    name = f"migrated_{uuid4().hex[:12]}"
-    await administer(servers["database_url"], f"CREATE DATABASE {name}")
-    yield url_of(servers["database_url"], name)
-    await drop_database(servers["database_url"], name)
+    async with own_database(servers, is_migrated=False) as url:
+        yield url
 
 
 async def read(url: str, query: str) -> list[str]:

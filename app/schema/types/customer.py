@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import strawberry
 from sqlalchemy import ColumnElement, Date, DateTime, Numeric, and_, func, select
@@ -12,6 +12,7 @@ from app.domain.text import PARAGRAPH
 from app.models import accounts, audit_events, customers, ledger_entries, open_items, users
 from app.schema.types.audit import AuditEvent
 from app.schema.types.balances import Ageing, Balance, ageing_at, balance_at, now
+from app.schema.types.computed import LazyLedgerEntry
 from app.schema.types.declaration import (
     Connected,
     Derived,
@@ -37,11 +38,6 @@ from app.schema.types.scalars import Currency, Cursor
 from app.schema.types.sql import constant, today, zero_of
 from app.schema.types.statement import Statement, statement
 from app.schema.types.verification import CHAIN_ROWS, LedgerVerification, verify_ledger
-
-if TYPE_CHECKING:
-    from app.schema.types.ledger import LedgerEntry
-
-LazyLedgerEntry = Annotated["LedgerEntry", strawberry.lazy("app.schema.types.ledger")]
 
 _CUSTOMERS = customers.c
 _ACCOUNTS = accounts.c

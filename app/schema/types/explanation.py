@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import strawberry
 from sqlalchemy import (
@@ -11,10 +11,8 @@ from sqlalchemy import (
     Date,
     DateTime,
     Integer,
-    MetaData,
     Numeric,
     Select,
-    Table,
     Text,
     Uuid,
     and_,
@@ -25,6 +23,7 @@ from sqlalchemy import (
 from app.domain.ledger import EntryType
 from app.models import customers, ledger_entries
 from app.schema.types.balances import Balance, balance_of
+from app.schema.types.computed import LazyLedgerEntry, computed_rows
 from app.schema.types.declaration import (
     Derived,
     Kind,
@@ -38,26 +37,17 @@ from app.schema.types.declaration import (
     planned_type,
 )
 
-if TYPE_CHECKING:
-    from app.schema.types.ledger import LedgerEntry
-
-LazyLedgerEntry = Annotated["LedgerEntry", strawberry.lazy("app.schema.types.ledger")]
-
 _ENTRIES = ledger_entries.c
 
-# The columns of computed rows. No such tables exist: a field's subselect stands in for them.
-_COMPUTED = MetaData()
-_EXPLANATION = Table(
+_EXPLANATION = computed_rows(
     "explanation",
-    _COMPUTED,
     Column("customer_id", Uuid),
     Column("currency", Text),
     Column("as_of", Date),
     Column("known_at", DateTime(timezone=True)),
 )
-_GROUP = Table(
+_GROUP = computed_rows(
     "balance_group",
-    _COMPUTED,
     Column("customer_id", Uuid),
     Column("as_of", Date),
     Column("known_at", DateTime(timezone=True)),

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 from sqlalchemy import ColumnElement, Numeric, and_, case, func, null, or_, select
@@ -21,6 +21,7 @@ from app.models import (
     products,
     users,
 )
+from app.schema.types.computed import LazyLedgerEntry
 from app.schema.types.customer import Customer
 from app.schema.types.declaration import (
     Connected,
@@ -51,8 +52,6 @@ _ALLOCATIONS = allocations.c
 _OPEN = open_items.c
 _AMOUNT = "ledger.amount"
 _PROOF = "ledger.proof"
-
-LazyEntry = Annotated["LedgerEntry", strawberry.lazy("app.schema.types.ledger")]
 
 
 def _open_amount(row: Row) -> ColumnElement[Any]:
@@ -143,8 +142,8 @@ class JournalLine:
 class Allocation(Node):
     """A row of `allocations` that is no counter-allocation."""
 
-    credit: LazyEntry = declare(One(link=_one_entry(_ALLOCATIONS.credit_id)))
-    debit: LazyEntry = declare(One(link=_one_entry(_ALLOCATIONS.debit_id)))
+    credit: LazyLedgerEntry = declare(One(link=_one_entry(_ALLOCATIONS.credit_id)))
+    debit: LazyLedgerEntry = declare(One(link=_one_entry(_ALLOCATIONS.debit_id)))
     amount: Decimal = leaf(_ALLOCATIONS.amount, Kind.MONEY)
     allocated_at: datetime = leaf(_ALLOCATIONS.allocated_at, Kind.INSTANT)
     undone_at: datetime | None = leaf(_undone_at, Kind.INSTANT)

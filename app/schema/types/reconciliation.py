@@ -10,9 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
-    MetaData,
     Select,
-    Table,
     Text,
     Uuid,
     and_,
@@ -24,6 +22,7 @@ from strawberry import UNSET
 
 from app.domain.text import PARAGRAPH
 from app.models import customers, drift_findings, ledger_entries, reconciliation_runs, users
+from app.schema.types.computed import computed_rows
 from app.schema.types.customer import Customer
 from app.schema.types.declaration import (
     Connected,
@@ -49,10 +48,9 @@ _RUNS = reconciliation_runs.c
 _FINDINGS = drift_findings.c
 
 
-# No such table exists: the rows are the elements of a run's `failures`.
-_FAILURES = Table(
+# The elements of a run's `failures`.
+_FAILURES = computed_rows(
     "failures",
-    MetaData(),
     Column("subject", Uuid),
     Column("message", Text),
     Column("at", DateTime(timezone=True)),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import strawberry
 from sqlalchemy import (
@@ -11,10 +11,8 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Integer,
-    MetaData,
     Numeric,
     Select,
-    Table,
     Text,
     Uuid,
     and_,
@@ -26,6 +24,7 @@ from sqlalchemy import (
 from app.domain.text import PARAGRAPH
 from app.models import customers, ledger_entries
 from app.schema.types.balances import Ageing, ageing_of
+from app.schema.types.computed import LazyCustomer, LazyLedgerEntry, computed_rows
 from app.schema.types.declaration import (
     Derived,
     Kind,
@@ -41,18 +40,8 @@ from app.schema.types.declaration import (
 from app.schema.types.scalars import Currency
 from app.schema.types.sql import zero_of
 
-if TYPE_CHECKING:
-    from app.schema.types.customer import Customer
-    from app.schema.types.ledger import LedgerEntry
-
-LazyCustomer = Annotated["Customer", strawberry.lazy("app.schema.types.customer")]
-LazyLedgerEntry = Annotated["LedgerEntry", strawberry.lazy("app.schema.types.ledger")]
-
-# The columns of computed rows. No such tables exist: a field's subselect stands in for them.
-_COMPUTED = MetaData()
-_STATEMENT = Table(
+_STATEMENT = computed_rows(
     "statement",
-    _COMPUTED,
     Column("customer_id", Uuid),
     Column("currency", Text),
     Column("starts_on", Date),
@@ -60,9 +49,8 @@ _STATEMENT = Table(
     Column("opening_balance", Numeric),
     Column("closing_balance", Numeric),
 )
-_LINE = Table(
+_LINE = computed_rows(
     "statement_line",
-    _COMPUTED,
     Column("customer_id", Uuid),
     Column("entry_id", Uuid),
     Column("place", Integer),

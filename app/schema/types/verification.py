@@ -1,7 +1,7 @@
 """Whether a customer's hash chain holds, recomputed from the entries."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import strawberry
 from sqlalchemy import (
@@ -12,9 +12,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     LargeBinary,
-    MetaData,
     Select,
-    Table,
     Text,
     Uuid,
     and_,
@@ -27,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.models import accounts, customers, ledger_entries
+from app.schema.types.computed import LazyLedgerEntry, computed_rows
 from app.schema.types.declaration import (
     Kind,
     One,
@@ -39,19 +38,11 @@ from app.schema.types.declaration import (
 )
 from app.schema.types.sql import constant
 
-if TYPE_CHECKING:
-    from app.schema.types.ledger import LedgerEntry
-
-LazyLedgerEntry = Annotated["LedgerEntry", strawberry.lazy("app.schema.types.ledger")]
-
 CHAIN_ROWS = 5000
 """What recomputing a chain counts for, when reads are bounded: hashing costs more than reading."""
 
-# The columns of a computed row. No such table exists: a field's subselect stands in for it.
-_COMPUTED = MetaData()
-_VERIFICATION = Table(
+_VERIFICATION = computed_rows(
     "verification",
-    _COMPUTED,
     Column("customer_id", Uuid),
     Column("ok", Boolean),
     Column("entries_checked", Integer),

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from app.infra.database import Database
 from app.services.ledger.allocations import Allocate, UndoAllocation
 from app.services.ledger.inputs import AllocationInput
-from tests.conftest import administer, drop_database, url_of
+from tests.conftest import own_database
 from tests.factories import DAY, Books, make_customer, open_books
 
 Connection = "asyncpg.Connection[asyncpg.Record]"
@@ -19,11 +19,8 @@ Connection = "asyncpg.Connection[asyncpg.Record]"
 @pytest.fixture
 async def database_url(servers: dict[str, str]) -> AsyncIterator[str]:
     """Not the module's: a run looks at every customer there is."""
-    name = f"reconciliation_{uuid4().hex[:12]}"
-    server = servers["database_url"]
-    await administer(server, f"CREATE DATABASE {name} TEMPLATE {servers['template']}")
-    yield url_of(server, name)
-    await drop_database(server, name)
+    async with own_database(servers) as url:
+        yield url
 
 
 @pytest.fixture
