@@ -55,13 +55,13 @@ class Bounds:
         self._rows_around = 1
         self._rows_outside = 1
 
-    def count_field(self, key: str) -> None:
+    def count_field(self, path: tuple[str, ...]) -> None:
         """Aliases and nested fragments can multiply a short document."""
         self._fields += 1
         if self._fields > MAX_FIELDS:
-            raise Invalid(f"An operation selects at most {MAX_FIELDS} fields.", key)
+            raise Invalid(f"An operation selects at most {MAX_FIELDS} fields.", *path)
         if self._depth > MAX_DEPTH:
-            raise Invalid(f"Objects nest at most {MAX_DEPTH} deep.", key)
+            raise Invalid(f"Objects nest at most {MAX_DEPTH} deep.", *path)
 
     def count_relation(self) -> None:
         """Each table in the statement makes planning it dearer."""

@@ -102,7 +102,7 @@ class Compiler:
         return made.scalar_subquery()
 
     def json_list_of(
-        self, statement: Select[Any], limit: Limit | None, parent: PlannedRow, key: str
+        self, statement: Select[Any], limit: Limit | None, parent: PlannedRow, selected: Selected
     ) -> ColumnElement[Any]:
         """The statement's rows as a JSON list, in its order: a scalar subselect.
 
@@ -117,8 +117,9 @@ class Compiler:
         made = select(func.coalesce(listed, literal_column("'[]'::json"))).select_from(rows)
         if limit is not None:
             number = limit.counted(parent) if limit.counted else func.count()
+            path = ".".join(selected.path)
             allowed: ColumnElement[int] = literal_column(str(limit.rows))
-            within = func.at_most(number, allowed, constant(limit.advice), constant(key))
+            within = func.at_most(number, allowed, constant(limit.advice), constant(path))
             made = made.where(within) if limit.counted else made.having(within)
         return made.scalar_subquery()
 
@@ -139,7 +140,7 @@ class Compiler:
         planned_type = self.catalogue.type(type_name)
         return [
             self._root_field(planned_type, selected).label(selected.key)
-            for selected in self.selections.of(type_name, selection_sets)
+            for selected in self.selections.at_root(type_name, selection_sets)
         ]
 
     def object_columns(
@@ -147,11 +148,11 @@ class Compiler:
         planned_type: PlannedType,
         row: PlannedRow,
         rows: ScopeCondition,
-        selection_sets: Iterable[SelectionSetNode],
+        parent: Selected,
         *,
         masked: bool = False,
     ) -> list[ColumnElement[Any]]:
-        """The selected fields of one object, as JSON under their keys.
+        """The fields selected under `parent`, which is or lists such objects: JSON by their keys.
 
         `rows` is what is known of the row: the condition it was found by. `masked` asks for the
         form only, of an embedded object that the viewer may not see whole.
@@ -159,8 +160,8 @@ class Compiler:
         columns: list[ColumnElement[Any]] = []
         characters = 0
         with self.bounds.inside_object():
-            for selected in self.selections.of(planned_type.name, selection_sets):
-                self.bounds.count_field(selected.key)
+            for selected in self.selections.of(planned_type.name, parent):
+                self.bounds.count_field(selected.path)
                 characters += len(selected.key) + len(',"":')
                 if selected.name == "__typename":
                     value: ColumnElement[Any] = constant(planned_type.name)
@@ -177,7 +178,7 @@ class Compiler:
         return Arguments(field.graphql, selected, self.variables)
 
     def _root_field(self, planned_type: PlannedType, selected: Selected) -> ColumnElement[Any]:
-        self.bounds.count_field(selected.key)
+        self.bounds.count_field(selected.path)
         if selected.name == "__typename":
             return constant(f'"{planned_type.name}"')
         field = planned_type.fields[selected.name]
@@ -189,7 +190,7 @@ class Compiler:
             return LookupCompiler(self, field, selected).json()
         allowed = self.guards.grant.query(field.coordinate, field.item)
         if allowed.is_never and planned_type.name == "Query":
-            raise Forbidden(field.coordinate, selected.key)
+            raise Forbidden(field.coordinate, *selected.path)
         rows = self.guards.rows(self.catalogue.type(field.item))
         return self._related(field, _NoRow(), ALWAYS, selected, rows & allowed)
 
@@ -260,9 +261,7 @@ class Compiler:
         embedded_type = self.catalogue.type(field.target)
         if masked and not _has_masked_form(embedded_type):
             return None
-        columns = self.object_columns(
-            embedded_type, row, rows, selected.selection_sets, masked=masked
-        )
+        columns = self.object_columns(embedded_type, row, rows, selected, masked=masked)
         made = self.json_of(select(*columns))
         if declaration.present is None:
             return made
@@ -280,7 +279,7 @@ class Compiler:
         arguments = self.arguments(field, selected)
         if declaration.span:
             first, last = (arguments.origin(name) for name in declaration.span)
-            self.spans.append(Span(first, last, (selected.key, declaration.span[0])))
+            self.spans.append(Span(first, last, (*selected.path, declaration.span[0])))
         given = {
             name: default()
             if default is not None and arguments.get(name) is None
@@ -292,14 +291,14 @@ class Compiler:
         assert computed_type.source is not None
         seen = self.guards.rows(computed_type) if computed_type.source.part_of else rows
         with self.bounds.inside_list(declaration.limit) if declaration.plural else nullcontext():
-            columns = self.object_columns(computed_type, computed, seen, selected.selection_sets)
+            columns = self.object_columns(computed_type, computed, seen, selected)
         source = declaration.rows(row, given).subquery(computed.name)
         statement = select(*columns).select_from(source)
         if not seen.covers(rows):
             statement = statement.where(visible(computed_type.source, seen, computed))
         if declaration.plural:
             ordered = statement.order_by(*(computed[column] for column in declaration.order))
-            return self.json_list_of(ordered, declaration.limit, row, selected.key)
+            return self.json_list_of(ordered, declaration.limit, row, selected)
         return self.json_of(statement)
 
     def _related(
@@ -329,11 +328,11 @@ class Compiler:
         is_list = isinstance(declaration, Many)
         limit = declaration.limit if isinstance(declaration, Many) else None
         with self.bounds.inside_list(limit) if is_list else nullcontext():
-            columns = self.object_columns(related_type, row, rows, selected.selection_sets)
+            columns = self.object_columns(related_type, row, rows, selected)
         statement = select(*columns).select_from(row.from_clause()).where(condition)
         if isinstance(declaration, Many):
             ordered = statement.order_by(*(row[column] for column in declaration.order))
-            return self.json_list_of(ordered, limit, parent, selected.key)
+            return self.json_list_of(ordered, limit, parent, selected)
         return self.json_of(statement)
 
     def _is_known_visible(

@@ -45,7 +45,7 @@ def bound_position(
     """The parameters for the key values of the cursor given as `name`."""
     expected = signature(type_name, keys)
     origin = arguments.origin(name)
-    path = (arguments.key, name)
+    path = (*arguments.path, name)
 
     def value_of(index: int, parse: Callable[[str], Any]) -> Callable[[str], Any]:
         def convert(cursor: str) -> Any:

@@ -191,7 +191,7 @@ class FilterCompiler:
         return self.compiler.binder.bind(type_, self.arguments.origin("filter", *path), convert)
 
     def _shown(self, path: tuple[str | int, ...]) -> tuple[str, ...]:
-        return (self.arguments.key, "filter", *(str(step) for step in path))
+        return (*self.arguments.path, "filter", *(str(step) for step in path))
 
 
 def escaped_pattern(text: str) -> str:

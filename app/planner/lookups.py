@@ -56,12 +56,12 @@ class LookupCompiler:
         given = [name for name in declaration.by if self.arguments.get(name) is not None]
         if len(given) != 1:
             names = " or ".join(f"`{name}`" for name in declaration.by)
-            raise Invalid(f"Give exactly one of {names}.", self.selected.key)
+            raise Invalid(f"Give exactly one of {names}.", *self.selected.path)
         (name,) = given
         planned_type = self.compiler.catalogue.type(self.field.target)
         rows = self._rows(planned_type)
         for told in _told_by(planned_type, declaration, name):
-            self.compiler.guards.require_whole(told, rows, self.selected.key, name)
+            self.compiler.guards.require_whole(told, rows, *self.selected.path, name)
         row = self.compiler.table_row(planned_type)
         match = self._match(declaration, name, planned_type, row)
         return self._object(planned_type, row, match, rows)
@@ -71,7 +71,7 @@ class LookupCompiler:
     ) -> ColumnElement[bool]:
         key = declaration.by[name]
         origin = self.arguments.origin(name)
-        path = (self.selected.key, name)
+        path = (*self.selected.path, name)
         bind = self.compiler.binder.bind
         if key is None:
             assert planned_type.source is not None
@@ -97,23 +97,21 @@ class LookupCompiler:
             self.field.coordinate, planned_type.name
         ) & self.compiler.guards.rows(planned_type)
         if rows.is_never:
-            raise Forbidden(self.field.coordinate, self.selected.key)
+            raise Forbidden(self.field.coordinate, *self.selected.path)
         return rows
 
     def _object(
         self, planned_type: PlannedType, row: TableRow, match: ColumnElement[bool], rows: Any
     ) -> ColumnElement[Any]:
         assert planned_type.source is not None
-        columns = self.compiler.object_columns(
-            planned_type, row, rows, self.selected.selection_sets
-        )
+        columns = self.compiler.object_columns(planned_type, row, rows, self.selected)
         seen = visible(planned_type.source, rows, row)
         statement = select(*columns).where(match, seen).select_from(row.from_clause())
         return self.compiler.json_of(statement.limit(literal_column("1")))
 
     def _node(self) -> ColumnElement[Any]:
         origin = self.arguments.origin("id")
-        path = (self.selected.key, "id")
+        path = (*self.selected.path, "id")
         bind = self.compiler.binder.bind
         return self._any_type(
             bind(Text(), origin, lambda text: global_id.decode(text, *path).type_name),
@@ -123,7 +121,7 @@ class LookupCompiler:
 
     def _nodes(self) -> ColumnElement[Any]:
         origin = self.arguments.origin("ids")
-        path = (self.selected.key, "ids")
+        path = (*self.selected.path, "ids")
 
         def bounded(of: str) -> Any:
             def convert(texts: list[str]) -> list[Any]:

@@ -69,11 +69,11 @@ def order_keys(
     keys: list[OrderKey] = []
     wanted = arguments.get("orderBy") or []
     if len(wanted) > MAX_KEYS:
-        raise Invalid(f"At most {MAX_KEYS} order keys.", arguments.key, "orderBy")
+        raise Invalid(f"At most {MAX_KEYS} order keys.", *arguments.path, "orderBy")
     for index, wish in enumerate(wanted):
         name = wish["field"].value
         field = planned_type.orders[name]
-        compiler.guards.require_whole(field, rows, arguments.key, "orderBy", str(index), "field")
+        compiler.guards.require_whole(field, rows, *arguments.path, "orderBy", str(index), "field")
         keys.append(_key(name, field, row, planned_type, wish["direction"].value == "DESC"))
     if not keys and (arguments.get("filter") or {}).get("search") is not None:
         score = compiler.search(planned_type, row, rows, arguments).score

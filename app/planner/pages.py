@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphql import SelectionSetNode
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -91,9 +90,7 @@ class PageCompiler:
 
     def json(self) -> ColumnElement[Any]:
         """The connection as one JSON object, as a scalar subselect."""
-        selections = self.compiler.selections.of(
-            f"{self.type.name}Connection", self.selected.selection_sets
-        )
+        selections = self.compiler.selections.of(f"{self.type.name}Connection", self.selected)
         with self.compiler.bounds.inside_page(self.window.size.key):
             columns = [self._field(selected).label(selected.key) for selected in selections]
         statement = select(*columns)
@@ -106,9 +103,9 @@ class PageCompiler:
 
     def _field(self, selected: Selected) -> ColumnElement[Any]:
         if selected.name == "nodes":
-            return self._listed(self._node(selected.selection_sets))
+            return self._listed(self._node(selected))
         if selected.name == "edges":
-            return self._listed(self._edge(selected.selection_sets))
+            return self._listed(self._edge(selected))
         if selected.name == "pageInfo":
             return self._page_info(selected)
         if selected.name == "totalCount":
@@ -123,19 +120,19 @@ class PageCompiler:
             made = made.filter(self._number() <= self.window.size)
         return func.coalesce(made, literal_column("'[]'::json"))
 
-    def _node(self, selection_sets: list[SelectionSetNode]) -> str:
+    def _node(self, selected: Selected) -> str:
         name = self.compiler.alias("n")
-        columns = self.compiler.object_columns(self.type, self.page, self.rows, selection_sets)
+        columns = self.compiler.object_columns(self.type, self.page, self.rows, selected)
         self.laterals.append(select(*columns).lateral(name))
         return name
 
-    def _edge(self, selection_sets: list[SelectionSetNode]) -> str:
+    def _edge(self, parent: Selected) -> str:
         columns: list[ColumnElement[Any]] = []
-        for selected in self.compiler.selections.of(f"{self.type.name}Edge", selection_sets):
+        for selected in self.compiler.selections.of(f"{self.type.name}Edge", parent):
             if selected.name == "cursor":
                 value = self._cursor()
             elif selected.name == "node":
-                value = func.row_to_json(literal_column(self._node(selected.selection_sets)))
+                value = func.row_to_json(literal_column(self._node(selected)))
             else:
                 value = constant(f"{self.type.name}Edge")
             columns.append(value.label(selected.key))
@@ -145,9 +142,9 @@ class PageCompiler:
 
     def _page_info(self, selected: Selected) -> ColumnElement[Any]:
         parts: list[ColumnElement[Any]] = []
-        fields = self.compiler.selections.of("PageInfo", selected.selection_sets)
+        fields = self.compiler.selections.of("PageInfo", selected)
         if len(fields) > MAX_PAGE_INFO_FIELDS:
-            raise Invalid(f"At most {MAX_PAGE_INFO_FIELDS} fields here.", selected.key)
+            raise Invalid(f"At most {MAX_PAGE_INFO_FIELDS} fields here.", *selected.path)
         for field in fields:
             parts += (constant(field.key), self._page_fact(field.name))
         return func.json_build_object(*parts)
@@ -236,21 +233,21 @@ class PageCompiler:
         of = self.compiler.selections.of
         return any(
             field.name == wanted
-            for selected in of(f"{self.type.name}Connection", self.selected.selection_sets)
+            for selected in of(f"{self.type.name}Connection", self.selected)
             if selected.name == "pageInfo"
-            for field in of("PageInfo", selected.selection_sets)
+            for field in of("PageInfo", selected)
         )
 
 
 def _window(compiler: "Compiler", arguments: Arguments) -> Window:
     first, last = arguments.get("first"), arguments.get("last")
     if first is not None and last is not None:
-        raise Invalid("Give `first` or `last`, not both.", arguments.key, "last")
+        raise Invalid("Give `first` or `last`, not both.", *arguments.path, "last")
     name = "first" if last is None else "last"
 
     def within_bounds(value: int) -> int:
         if not 1 <= value <= MAX_PAGE:
-            raise Invalid(f"A page has 1 to {MAX_PAGE} rows.", arguments.key, name)
+            raise Invalid(f"A page has 1 to {MAX_PAGE} rows.", *arguments.path, name)
         return value
 
     given = arguments.get(name) is not None

@@ -105,7 +105,7 @@ class Plan:
         except PostgresError as error:
             if error.sqlstate != _TOO_LONG:
                 raise
-            raise Invalid(error.args[0], error.detail or "") from error
+            raise Invalid(error.args[0], *(error.detail or "").split(".")) from error
         if row is None or row[0] != stamp.access_version or row[1] != stamp.policy_version:
             raise Stale
         return Answer(self._json(row), self.withheld, self.masked)

@@ -45,15 +45,14 @@ def compile_search(
         for name in (planned_type.source.searched if planned_type.source else ())
         if compiler.guards.access(planned_type.fields[name]).is_whole_for(rows)
     ]
+    path = (*arguments.path, "filter", "search")
     if not fields:
-        raise Forbidden(f"{planned_type.name}.search", arguments.key, "filter", "search")
+        raise Forbidden(f"{planned_type.name}.search", *path)
     origin = arguments.origin("filter", "search")
-    sought = case_folded(
-        compiler.binder.bind(Text(), origin, lambda text: _words(text, arguments.key))
-    )
+    sought = case_folded(compiler.binder.bind(Text(), origin, lambda text: _words(text, path)))
     pattern = case_folded(
         compiler.binder.bind(
-            Text(), origin, lambda text: f"%{escaped_pattern(_words(text, arguments.key))}%"
+            Text(), origin, lambda text: f"%{escaped_pattern(_words(text, path))}%"
         )
     )
     values = []
@@ -74,9 +73,7 @@ def compile_search(
     return Search(matches=matches, score=score)
 
 
-def _words(text: str, key: str) -> str:
+def _words(text: str, path: tuple[str, ...]) -> str:
     if "\x00" in text or not text.strip() or len(text) > MAX_SEARCH_LENGTH:
-        raise Invalid(
-            f"A search is 1 to {MAX_SEARCH_LENGTH} characters of text.", key, "filter", "search"
-        )
+        raise Invalid(f"A search is 1 to {MAX_SEARCH_LENGTH} characters of text.", *path)
     return text.strip()

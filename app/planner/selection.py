@@ -26,20 +26,23 @@ MAX_RESPONSE_KEYS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A response key and every field node that it merges. They differ in sub-selections only."""
+    """A response key and every field node that it merges. They differ in sub-selections only.
 
-    key: str
+    `path` leads to it from the operation or the payload by response keys: what refusals name.
+    """
+
+    path: tuple[str, ...]
     nodes: tuple[FieldNode, ...]
+
+    @property
+    def key(self) -> str:
+        """The response key."""
+        return self.path[-1]
 
     @property
     def name(self) -> str:
         """The name of the field."""
         return self.nodes[0].name.value
-
-    @property
-    def selection_sets(self) -> list[SelectionSetNode]:
-        """The sub-selections to merge."""
-        return [node.selection_set for node in self.nodes if node.selection_set]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,28 @@ class Selections:
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: Mapping[str, Any]
 
-    def of(self, runtime_type: str, selection_sets: Iterable[SelectionSetNode]) -> list[Selected]:
-        """The fields selected on an object of `runtime_type`, in the order of the response."""
+    def at_root(
+        self, runtime_type: str, selection_sets: Iterable[SelectionSetNode]
+    ) -> list[Selected]:
+        """The fields of an operation or of a payload, in the order of the response."""
+        return self._of(runtime_type, selection_sets, ())
+
+    def of(self, runtime_type: str, parent: Selected) -> list[Selected]:
+        """The fields selected on the object that `parent` is, when it is of `runtime_type`."""
+        inside = (node.selection_set for node in parent.nodes if node.selection_set)
+        return self._of(runtime_type, inside, parent.path)
+
+    def _of(
+        self, runtime_type: str, selection_sets: Iterable[SelectionSetNode], path: tuple[str, ...]
+    ) -> list[Selected]:
         found: dict[str, list[FieldNode]] = {}
         visited: set[str] = set()
         for selection_set in selection_sets:
-            self._collect(runtime_type, selection_set.selections, found, visited)
+            self._collect(runtime_type, selection_set.selections, found, visited, path)
         if len(found) > MAX_RESPONSE_KEYS:
-            raise Invalid(f"An object has at most {MAX_RESPONSE_KEYS} fields.", *list(found)[-1:])
-        return [Selected(key, tuple(nodes)) for key, nodes in found.items()]
+            last = list(found)[-1]
+            raise Invalid(f"An object has at most {MAX_RESPONSE_KEYS} fields.", *path, last)
+        return [Selected((*path, key), tuple(nodes)) for key, nodes in found.items()]
 
     def _collect(
         self,
@@ -66,6 +82,7 @@ class Selections:
         selections: Iterable[SelectionNode],
         found: dict[str, list[FieldNode]],
         visited: set[str],
+        path: tuple[str, ...],
     ) -> None:
         for node in selections:
             if not self._is_included(node):
@@ -73,19 +90,21 @@ class Selections:
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value
                 if len(key) > MAX_RESPONSE_KEY:
-                    raise Invalid(f"An alias has at most {MAX_RESPONSE_KEY} characters.", key)
+                    raise Invalid(
+                        f"An alias has at most {MAX_RESPONSE_KEY} characters.", *path, key
+                    )
                 found.setdefault(key, []).append(node)
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition
                 if condition is None or self.catalogue.fits(runtime_type, condition.name.value):
                     selections_inside = node.selection_set.selections
-                    self._collect(runtime_type, selections_inside, found, visited)
+                    self._collect(runtime_type, selections_inside, found, visited, path)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
                 visited.add(node.name.value)
                 fragment = self.fragments[node.name.value]
                 if self.catalogue.fits(runtime_type, fragment.type_condition.name.value):
                     selections_inside = fragment.selection_set.selections
-                    self._collect(runtime_type, selections_inside, found, visited)
+                    self._collect(runtime_type, selections_inside, found, visited, path)
 
     def _is_included(self, node: SelectionNode) -> bool:
         for directive in node.directives or ():

@@ -101,7 +101,7 @@ class Arguments:
         node = selected.nodes[0]
         self.values: dict[str, Any] = get_argument_values(field, node, variables)
         self._nodes = {argument.name.value: argument.value for argument in node.arguments or ()}
-        self.key = selected.key
+        self.path = selected.path
 
     def get(self, name: str) -> Any:
         """The argument's value for this compilation; None when it is absent or null."""

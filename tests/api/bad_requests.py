@@ -88,7 +88,8 @@ def _documents() -> Iterator[Bad]:
     for depth in (300, 2_400):
         yield asked(f"{depth} levels", "{ a " * depth + "}" * depth)
     nested = "teams { " + "members { nodes { team { " * 15 + "id" + " } } }" * 15 + "}"
-    deep, seer = ("members",), Role.CONTROLLER
+    deep = "teams", *("members", "nodes", "team") * 10, "members"
+    seer = Role.CONTROLLER
     yield asked("objects that nest deep", f"{{ {nested} }}", None, *deep, role=seer)
     yield asked("lists that nest deep", "{ nodes(ids: " + "[" * 2_000 + "]" * 2_000 + ") { id } }")
     alias = "a" * 10_000

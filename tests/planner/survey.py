@@ -80,6 +80,8 @@ class Survey:
     characters: int = 0
     """How many characters the objects of the answer could have together."""
     sizes: tuple[int, ...] = ()
+    path: tuple[str, ...] = ()
+    """The response keys from the operation's root to the object that is looked at."""
 
     def run(self) -> "Survey":
         operation = next(
@@ -153,7 +155,7 @@ class Survey:
         if allowed.is_never or (name in LOOKUPS and rows.is_never):
             self._refuse("FORBIDDEN", key, coordinate=f"Query.{name}")
         elif target == item:
-            self._object(item, [node.selection_set for node in nodes], rows)
+            self._object(item, key, nodes, rows)
         else:
             self._page(f"Query.{name}", item, key, nodes, rows)
 
@@ -176,10 +178,23 @@ class Survey:
         for type_name in TAGS:
             rows = self.sight.rows(type_name)
             if not rows.is_never:
-                self._object(type_name, [node.selection_set for node in nodes], rows)
+                self._object(type_name, key, nodes, rows)
         self.sizes = ()
 
-    def _object(self, type_name: str, sets: list[Any], rows: ScopeCondition) -> None:
+    @contextmanager
+    def _under(self, key: str) -> Iterator[None]:
+        self.path = (*self.path, key)
+        yield
+        self.path = self.path[:-1]
+
+    def _object(
+        self, type_name: str, key: str, nodes: list[FieldNode], rows: ScopeCondition
+    ) -> None:
+        """What is selected by `nodes`, which the response merges under `key`, of one object."""
+        with self._under(key):
+            self._fields(type_name, [node.selection_set for node in nodes], rows)
+
+    def _fields(self, type_name: str, sets: list[Any], rows: ScopeCondition) -> None:
         collected = self.collect(type_name, sets)
         lengths = (
             len(key) + 40 + self._length(type_name, nodes[0].name.value)
@@ -219,9 +234,8 @@ class Survey:
             self._forms(target.name, [node.selection_set for node in nodes], rows)
         if is_leaf_type(target) or (access.when_whole & rows).is_never:
             return
-        sets = [node.selection_set for node in nodes]
         if target.name in EMBEDDED:
-            self._object(target.name, sets, rows)
+            self._object(target.name, key, nodes, rows)
         elif target.name in COMPUTED:
             self._computed(coordinate, target.name, key, nodes, rows)
         elif target.name.endswith("Connection"):
@@ -230,7 +244,7 @@ class Survey:
         else:
             item = CONCRETE.get(coordinate, target.name)
             with self._inside(coordinate):
-                self._object(item, sets, self.sight.rows(item))
+                self._object(item, key, nodes, self.sight.rows(item))
 
     def _computed(
         self,
@@ -246,7 +260,7 @@ class Survey:
         self.nested_rows += WEIGHTS.get(coordinate, FIGURE_ROWS) * prod(self.sizes)
         with self._inside(coordinate):
             seen = self.sight.rows(type_name) if type_name in PARTS else rows
-            self._object(type_name, [node.selection_set for node in nodes], seen)
+            self._object(type_name, key, nodes, seen)
 
     @contextmanager
     def _inside(self, coordinate: str) -> Iterator[None]:
@@ -287,18 +301,22 @@ class Survey:
         around, self.sizes = self.sizes, (*self.sizes, _size(given))
         if around:
             self.nested_rows += prod(self.sizes)
-        for nodes_under in self.collect(
-            f"{item}Connection", [node.selection_set for node in nodes]
-        ).values():
-            sets = [node.selection_set for node in nodes_under]
-            if nodes_under[0].name.value == "nodes":
-                self._object(item, sets, rows)
-            elif nodes_under[0].name.value == "edges":
-                for inner in self.collect(f"{item}Edge", sets).values():
-                    if inner[0].name.value == "node":
-                        self._object(item, [node.selection_set for node in inner], rows)
-
+        with self._under(key):
+            self._listed(item, nodes, rows)
         self.sizes = around
+
+    def _listed(self, item: str, nodes: list[FieldNode], rows: ScopeCondition) -> None:
+        """What is selected of each row of a page."""
+        connection = self.collect(f"{item}Connection", [node.selection_set for node in nodes])
+        for key, listing in connection.items():
+            if listing[0].name.value == "nodes":
+                self._object(item, key, listing, rows)
+            elif listing[0].name.value == "edges":
+                edge = self.collect(f"{item}Edge", [node.selection_set for node in listing])
+                with self._under(key):
+                    for inner_key, inner in edge.items():
+                        if inner[0].name.value == "node":
+                            self._object(item, inner_key, inner, rows)
 
     def _window(self, key: str, given: Mapping[str, Any]) -> None:
         sizes = {name: given[name] for name in ("first", "last") if given.get(name) is not None}
@@ -380,7 +398,7 @@ class Survey:
         return get_argument_values(graphql_field, node, self.variables)
 
     def _refuse(self, code: str, *path: str, coordinate: str | None = None) -> None:
-        self.refusals.append(Refusal(code, path, coordinate))
+        self.refusals.append(Refusal(code, (*self.path, *path), coordinate))
 
 
 def _size(given: Mapping[str, Any]) -> int:

@@ -210,7 +210,7 @@ def test_a_span_that_ends_before_it_begins_is_refused(company: Company) -> None:
     controller = company.viewer("controller")
     assert company.planned.ask(controller, text, {"from": "2026-02-01"}).json is not None
     outcome = company.planned.ask(controller, text, {"from": "2026-02-02"})
-    assert (outcome.code, outcome.path) == ("VALIDATION", ("s", "from"))
+    assert (outcome.code, outcome.path) == ("VALIDATION", ("customers", "nodes", "s", "from"))
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_a_statement_has_an_end(company: Company, crowded: str) -> None:
     outcome = company.planned.ask(controller, text, {"id": crowded, "to": "2025-06-01"})
     assert len(orjson.loads(outcome.json or "")["customer"]["statement"]["rows"]) == MOST_LINES
     outcome = company.planned.ask(controller, text, {"id": crowded, "to": "2025-06-02"})
-    assert (outcome.code, outcome.path) == ("VALIDATION", ("rows",))
+    assert (outcome.code, outcome.path) == ("VALIDATION", ("customer", "statement", "rows"))
     assert outcome.message == "More than 5000 lines: ask for a shorter span of dates."
 
 
@@ -259,5 +259,6 @@ def test_an_explanation_has_an_end(company: Company, crowded: str) -> None:
     (group,) = orjson.loads(outcome.json or "")["customer"]["explainBalance"]["groups"]
     assert len(group["entries"]) == group["count"] == MOST_ENTRIES
     outcome = company.planned.ask(controller, text, {"id": crowded, "asOf": "2026-12-31"})
-    assert (outcome.code, outcome.path) == ("VALIDATION", ("entries",))
+    path = ("customer", "explainBalance", "groups", "entries")
+    assert (outcome.code, outcome.path) == ("VALIDATION", path)
     assert outcome.message == "More than 10000 entries: read `ledgerEntries` in pages instead."

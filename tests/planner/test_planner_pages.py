@@ -90,6 +90,36 @@ def test_an_argument_is_refused_whatever_is_selected(
 
 
 @pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (
+            "{ a: customers { nodes { b: ledgerEntries(first: 0) { totalCount } } } }",
+            "a.nodes.b.first",
+        ),
+        (
+            """{ teams { ...t } }
+            fragment t on Team { members { edges { node { ...u } } } }
+            fragment u on User { team { members(first: 0) { totalCount } } }""",
+            "teams.members.edges.node.team.members.first",
+        ),
+        (
+            """{ customers { nodes { one: ledgerEntries { totalCount }
+            two: ledgerEntries(filter: {number: {eq: "\\u0000"}}) { totalCount } } } }""",
+            "customers.nodes.two.filter.number.eq",
+        ),
+        (
+            """query($after: Cursor = "YWJj") {
+            customers { nodes { ledgerEntries(after: $after) { totalCount } } } }""",
+            "customers.nodes.ledgerEntries.after",
+        ),
+    ],
+)
+def test_a_refusal_names_the_way_to_what_is_wrong(company: Company, text: str, path: str) -> None:
+    outcome = company.planned.ask(company.viewer("controller"), text)
+    assert (outcome.code, ".".join(outcome.path)) == ("VALIDATION", path)
+
+
+@pytest.mark.parametrize(
     ("order", "values"),
     [
         ("CREATED_AT", ["0001-01-01T00:00:00+23:00"]),
