@@ -93,7 +93,7 @@ class DirectoryMutations:
             passwords = info.context.program.passwords
             return {"user_id": (await save_user(tx, actor, command, passwords=passwords)).id}
 
-        return await carry_out(info, UserPayload, input.meta, work)
+        return await carry_out(info, UserPayload, input.meta, work, may_change_actor=True)
 
     @strawberry.mutation
     async def run_reconciliation(

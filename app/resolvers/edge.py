@@ -36,34 +36,44 @@ Work = Callable[[Transaction, Actor], Awaitable[Keys]]
 
 
 async def carry_out(
-    info: Info[Context, None], payload: type[P], meta: Meta | None, work: Work
+    info: Info[Context, None],
+    payload: type[P],
+    meta: Meta | None,
+    work: Work,
+    *,
+    may_change_actor: bool = False,
 ) -> P:
     """The payload's finished JSON, or a payload object that says why not.
 
     `payload` is the mutation's payload type; refused, it is made with nothing but its errors. The
     finished JSON stands in for an object of that type: the executor passes it on whole.
+
+    With `may_change_actor` the payload is for the actor as the work has made them, and so is
+    whatever follows in the request: their token may have been made for who they were.
     """
     context = info.context
     dry_run, mutation_id = _meta(meta)
     place, selection_sets = selected_under(info, whole_field=False)
     type_name = payload.__name__
 
-    async def attempt(tx: Transaction) -> Answer:
+    async def attempt(tx: Transaction) -> tuple[Answer, Actor]:
         actor = context.signed_in()
         text.opaque(mutation_id, "meta", "clientMutationId")
         keys = await work(tx, actor)
+        if may_change_actor:
+            actor = await _changed(context, tx, actor)
         plan = await plan_selection(context, place, type_name, selection_sets, actor)
         extra = {"user_errors": "[]", "client_mutation_id": mutation_id, **keys}
         answer = await _read_in_time(run(plan, tx.connection, context, actor, extra))
         if dry_run:
             # What would be refused at commit is refused here: nothing is left unchecked.
             await tx.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            raise Rollback(answer)
-        return answer
+            raise Rollback((answer, context.signed_in()))
+        return answer, actor
 
     for _ in range(MAX_ATTEMPTS):
         try:
-            answer = await context.program.database.run(attempt)
+            answer, context.actor = await context.program.database.run(attempt)
         except Stale:
             context.actor = await context.actor_now()
             continue
@@ -106,6 +116,13 @@ def text_or_none(value: Any) -> Any:
 
 _NOTHING: dict[str, Any] = {"allocations": (), "periods": (), "replayed": False}
 _EMPTY: dict[Any, dict[str, Any]] = {}
+
+
+async def _changed(context: Context, tx: Transaction, actor: Actor) -> Actor:
+    changed = await context.program.viewers.changed(tx, actor)
+    if changed is None:
+        raise Stale
+    return changed
 
 
 async def _read_in_time(reading: Awaitable[Answer]) -> Answer:

@@ -83,18 +83,25 @@ class Viewers:
         if not row["is_active"]:  # null for nobody
             self._actors.discard(user_id)
             return None
-        roles = tuple(Role(each) for each in row["roles"])
-        actor = Actor(
-            user_id=user_id,
-            roles=roles,
-            grant=compile_grant(policy, user_id=user_id, roles=roles),
-            customer_id=row["customer_id"],
-            team_id=row["team_id"],
-            access_version=row["access_version"],
-            request_id=request_id,
-        )
+        actor = _actor(user_id, row, policy, request_id)
         self._actors.put(user_id, actor)
         return actor
+
+    async def changed(self, tx: Transaction, actor: Actor) -> Actor | None:
+        """The actor as this transaction has made them, which may be unchanged.
+
+        None when they are active no more, or when the policy is not the actor's any more. Nothing
+        is remembered of it: the transaction may yet be rolled back.
+        """
+        policy = self._policy
+        row = await tx.fetchrow(VIEWER, user_id=actor.user_id, known_version=policy.version)
+        if row is None or not row["is_active"] or row["policy_version"] != actor.grant.version:
+            return None
+        if row["access_version"] == actor.access_version:
+            return actor
+        if row["rules"] is not None:
+            return None
+        return _actor(actor.user_id, row, policy, actor.request_id)
 
     async def is_current(self, actor: Actor) -> bool:
         """`is_current`, for answers that no statement of their own stamps."""
@@ -119,6 +126,19 @@ class Viewers:
         if version > self._policy.version:
             self._policy = policy
         return policy
+
+
+def _actor(user_id: UUID, row: Row, policy: Policy, request_id: str) -> Actor:
+    roles = tuple(Role(each) for each in row["roles"])
+    return Actor(
+        user_id=user_id,
+        roles=roles,
+        grant=compile_grant(policy, user_id=user_id, roles=roles),
+        customer_id=row["customer_id"],
+        team_id=row["team_id"],
+        access_version=row["access_version"],
+        request_id=request_id,
+    )
 
 
 def policy_of(version: int, changes: tuple[Rule, ...]) -> Policy:

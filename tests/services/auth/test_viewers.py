@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.domain.errors import Forbidden
+from app.infra.database import Rollback, Transaction
 from app.policies.roles import Role
 from app.services.auth import viewers as module
 from app.services.auth.authentication import Authentication
@@ -103,6 +104,54 @@ async def test_a_changed_policy_makes_every_actor_outdated(
     assert await people.database.run(lambda tx: is_current(tx, renewed))
     assert not renewed.grant.may_execute("Mutation.createCustomer")
     assert actor.grant.may_execute("Mutation.createCustomer")
+
+
+async def test_an_actor_is_known_as_a_transaction_changed_them(
+    viewers: Viewers, people: People
+) -> None:
+    user_id, _ = await people.user(roles=(Role.SUPPORT,))
+    actor = await viewers.get(user_id, "request 1")
+    assert actor is not None
+
+    async def work(tx: Transaction) -> None:
+        assert await viewers.changed(tx, actor) is actor
+        await tx.connection.execute(
+            "UPDATE users SET roles = '{AUDITOR}' WHERE id = $1", actor.user_id
+        )
+        changed = await viewers.changed(tx, actor)
+        assert changed is not None
+        assert (changed.roles, changed.request_id) == ((Role.AUDITOR,), "request 1")
+        assert changed.access_version == actor.access_version + 1
+        assert await is_current(tx, changed)
+        await tx.connection.execute("UPDATE users SET is_active = false WHERE id = $1", user_id)
+        assert await viewers.changed(tx, actor) is None
+        raise Rollback(None)
+
+    await people.database.run(work)
+    # It was rolled back, and nothing of it is remembered.
+    remembered = await viewers.get(user_id, "request 1")
+    assert remembered is not None
+    assert remembered.roles == (Role.SUPPORT,)
+
+
+async def test_an_actor_of_another_policy_is_nobody_inside_a_transaction(
+    viewers: Viewers, people: People
+) -> None:
+    """Else what an outdated policy allowed would be answered under the stamp of the new one."""
+    user_id, _ = await people.user(roles=(Role.SUPPORT,))
+    actor = await viewers.get(user_id)
+    other = Viewers(people.database)
+    await change_policy(people, "AUDITOR")
+    assert await other.get(user_id) is not None  # whoever knows the new policy
+    assert actor is not None
+
+    async def work(tx: Transaction) -> None:
+        await tx.connection.execute("UPDATE users SET roles = '{AUDITOR}' WHERE id = $1", user_id)
+        assert await viewers.changed(tx, actor) is None
+        assert await other.changed(tx, actor) is None
+        raise Rollback(None)
+
+    await people.database.run(work)
 
 
 async def test_a_policy_that_means_nothing_allows_nobody(viewers: Viewers, people: People) -> None:
