@@ -122,6 +122,14 @@ class Catalogue:
             )
 
 
+def has_masked_form(embedded_type: PlannedType) -> bool:
+    """Whether an embedded object can be shown by its form: all of its values have one."""
+    return all(
+        isinstance(field.declaration, Leaf) and field.declaration.mask is not None
+        for field in embedded_type.fields.values()
+    )
+
+
 def _is_machinery(graphql_type: GraphQLObjectType) -> bool:
     """Introspection, and the page types that the planner writes itself."""
     return (

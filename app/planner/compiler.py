@@ -27,10 +27,11 @@ from sqlalchemy.types import TypeEngine
 from app.domain.errors import Forbidden
 from app.planner.access import Guards, unconditional, visible
 from app.planner.bounds import Bounds
-from app.planner.catalogue import Catalogue, PlannedField, PlannedType
+from app.planner.catalogue import Catalogue, PlannedField, PlannedType, has_masked_form
 from app.planner.leaves import as_json, global_id
 from app.planner.lookups import LookupCompiler
 from app.planner.pages import PageCompiler
+from app.planner.recorded import RecordedValues
 from app.planner.rows import PlannedRow, TableRow
 from app.planner.search import Search, compile_search
 from app.planner.selection import Selected, Selections
@@ -230,6 +231,9 @@ class Compiler:
             value = declaration.value(row)
             if masked:
                 return declaration.mask(value) if declaration.mask else None
+            if declaration.subject is not None:
+                subject = declaration.subject(row)
+                return RecordedValues(self, value, subject, row, rows).json()
             return as_json(value, declaration.kind)
         if isinstance(declaration, GlobalIdLeaf):
             return global_id(planned_type, row)
@@ -259,7 +263,7 @@ class Compiler:
         masked: bool,
     ) -> ColumnElement[Any] | None:
         embedded_type = self.catalogue.type(field.target)
-        if masked and not _has_masked_form(embedded_type):
+        if masked and not has_masked_form(embedded_type):
             return None
         columns = self.object_columns(embedded_type, row, rows, selected, masked=masked)
         made = self.json_of(select(*columns))
@@ -365,10 +369,3 @@ class _NoRow:
 
     def __getitem__(self, column: Any) -> ColumnElement[Any]:
         raise KeyError(f"a root field has no {column}")
-
-
-def _has_masked_form(embedded_type: PlannedType) -> bool:
-    return all(
-        isinstance(field.declaration, Leaf) and field.declaration.mask is not None
-        for field in embedded_type.fields.values()
-    )

@@ -2,6 +2,8 @@
 
 `before` and `after` hold the values that changed. Free text of a caller is not copied into them
 where a posting keeps it: what is erased from a row must not live on here.
+Keys are names of the subject's columns: by them the planner knows which field's guard protects a
+value (docs/adr/0013).
 """
 
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ settings.register_profile(
     max_examples=40,
     derandomize=True,
     # A failure is shown as it was met: shrinking takes minutes, and the long profile does it.
-    phases=(Phase.generate,),
+    phases=(Phase.explicit, Phase.generate),
     **COMMON,
 )
 settings.register_profile("planner-long", max_examples=1000, **COMMON)

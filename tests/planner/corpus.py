@@ -6,6 +6,14 @@ from hypothesis.strategies import SearchStrategy
 from tests.generation.operations import Operation
 from tests.planner.conftest import COMMON
 
+TRAILS = Operation(
+    """{ customers(first: 50, filter: {status: [ACTIVE, SUSPENDED, DELETED, ARCHIVED, MERGED]}) {
+        nodes { code auditTrail(first: 10) { nodes { action before after } } } } }""",
+    {},
+    {},
+)
+"""What is recorded of every customer: chance meets it too rarely."""
+
 
 def corpus(strategy: SearchStrategy[Operation], count: int) -> list[Operation]:
     """The same operations at every run."""

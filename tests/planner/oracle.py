@@ -33,6 +33,7 @@ from tests.planner.oracle_fields import (
     value,
 )
 from tests.planner.oracle_lists import DATE_FILTERS, Listing, Page, Scores
+from tests.planner.oracle_recorded import RECORDED, content
 from tests.planner.sight import EMBEDDED, PARTS, TABLES, Sight
 from tests.planner.survey import LOOKUPS, Refusal, Survey
 from tests.planner.world import Row
@@ -180,7 +181,10 @@ class Oracle:
             return self._computed(target, COMPUTATIONS[coordinate](world, row, arguments))
         if is_relation(self.schema, type_name, name):
             return self._relation(thing, name, target, arguments)
-        found = value(world, type_name, name, row)
+        if coordinate in RECORDED:
+            found = content(self.sight, self.schema, row, RECORDED[coordinate])
+        else:
+            found = value(world, type_name, name, row)
         if shown == "masked" and found is not None:
             return MASKS[coordinate](found)
         return as_json(found)

@@ -117,8 +117,6 @@ DERIVED: dict[str, Callable[[World, Row], Any]] = {
         period["during"].upper.toordinal() - 1
     ),
     "DriftFinding.figures": _parsed("figures"),
-    "AuditEvent.before": _parsed("before"),
-    "AuditEvent.after": _parsed("after"),
     **{
         f"Address.{field}": _address(field)
         for field in ("line1", "line2", "city", "region", "postalCode", "country")

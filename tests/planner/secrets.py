@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import orjson
+
 from app.models import metadata
 from app.planner.catalogue import Catalogue
 from app.policies.scopes import Scope
 from tests.planner.oracle_fields import MASKS, has_masked_form
+from tests.planner.oracle_recorded import RECORDED, content
 from tests.planner.sight import EMBEDDED, OWNED, TABLES, Sight
 from tests.planner.touched import touched_columns
 from tests.planner.world import Row
 
 Mask = Callable[[str], str]
+_RECORDED = {("audit_events", column): coordinate for coordinate, column in RECORDED.items()}
 PARTS_OF_ROWS = {"accounts": "Customer", "open_items": "LedgerEntry"}
 TYPES = {table: name for name, table in TABLES.items()} | PARTS_OF_ROWS
 
@@ -91,6 +95,8 @@ class Secrets:
     def _masks(self, table: str, column: str, row: Row) -> tuple[Mask, ...] | None:
         """None: some coordinate shows the cell whole."""
         facts = self._facts(table, row)
+        if (table, column) in _RECORDED:
+            return self._recorded(row, column, facts)
         masks: list[Mask] = []
         for coordinate in self._read[0].get((table, column), ()):
             shown = self._shown(coordinate, facts)
@@ -100,6 +106,17 @@ class Secrets:
                 # Whether an embedded object is there is known where it is masked.
                 masks.append(MASKS.get(coordinate, lambda _text: "there"))
         return tuple(masks)
+
+    def _recorded(self, row: Row, column: str, facts: frozenset[Scope]) -> tuple[Mask, ...] | None:
+        """Of what an event holds the viewer knows what is shown of it."""
+        if self._shown(_RECORDED["audit_events", column], facts) != "whole":
+            return ()
+
+        def shown(text: str) -> str:
+            event = row | {column: text}
+            return orjson.dumps(content(self.sight, self.catalogue.schema, event, column)).decode()
+
+        return None if row[column] is None else (shown,)
 
     def _shown(self, coordinate: str, facts: frozenset[Scope]) -> str:
         if coordinate not in self.sight.groups:

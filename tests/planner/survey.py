@@ -29,6 +29,7 @@ from app.domain.global_id import decode, decode_as
 from app.policies.conditions import ScopeCondition
 from tests.planner.oracle_fields import CONCRETE, TAGS, has_masked_form
 from tests.planner.oracle_lists import DEFAULT_PAGE, ORDER_FIELDS, SEARCHED, Listing
+from tests.planner.oracle_recorded import RECORDED, SUBJECTS, chains
 from tests.planner.sight import COMPUTED, EMBEDDED, PARTS, Sight
 
 MAX_PAGE = 1000
@@ -220,19 +221,14 @@ class Survey:
         self, type_name: str, name: str, key: str, nodes: list[FieldNode], rows: ScopeCondition
     ) -> None:
         coordinate = f"{type_name}.{name}"
-        access = self.sight.access(coordinate)
-        shows_form = has_masked_form(self.schema, coordinate) and not (
-            (access.when_masked & rows).is_never
-        )
-        if shows_form:
-            self.masked.add(coordinate)
-        seen = access.when_whole | access.when_masked if shows_form else access.when_whole
-        if not seen.covers(rows):
-            self.withheld.add(coordinate)
+        shows_form = self._kept_back(coordinate, rows)
+        is_hidden = (self.sight.access(coordinate).when_whole & rows).is_never
+        if coordinate in RECORDED and not is_hidden:
+            self._recorded(rows)
         target = get_named_type(self.schema.type_map[type_name].fields[name].type)
         if shows_form and target.name in EMBEDDED:
             self._forms(target.name, [node.selection_set for node in nodes], rows)
-        if is_leaf_type(target) or (access.when_whole & rows).is_never:
+        if is_leaf_type(target) or is_hidden:
             return
         if target.name in EMBEDDED:
             self._object(target.name, key, nodes, rows)
@@ -245,6 +241,33 @@ class Survey:
             item = CONCRETE.get(coordinate, target.name)
             with self._inside(coordinate):
                 self._object(item, key, nodes, self.sight.rows(item))
+
+    def _kept_back(self, coordinate: str, rows: ScopeCondition) -> bool:
+        """Notes what is masked or withheld; whether the masked form is shown on some row."""
+        access = self.sight.access(coordinate)
+        shows_form = has_masked_form(self.schema, coordinate) and not (
+            (access.when_masked & rows).is_never
+        )
+        if shows_form:
+            self.masked.add(coordinate)
+        seen = access.when_whole | access.when_masked if shows_form else access.when_whole
+        if not seen.covers(rows):
+            self.withheld.add(coordinate)
+        return shows_form
+
+    def _recorded(self, rows: ScopeCondition) -> None:
+        """Of the values in an event, those that their own fields keep back."""
+        for subject in SUBJECTS:
+            for whole, *part in chains(self.schema, subject):
+                shows_form = self._kept_back(whole, rows)
+                if not part:
+                    continue
+                if not (self.sight.access(whole).when_whole & rows).is_never:
+                    self._kept_back(part[0], rows)
+                if shows_form:
+                    access = self.sight.access(part[0])
+                    if not (access.when_whole | access.when_masked).covers(rows):
+                        self.withheld.add(part[0])
 
     def _computed(
         self,

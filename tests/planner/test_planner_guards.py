@@ -14,12 +14,13 @@ from sqlalchemy import true
 from app.planner import access, compiler, cursors, filters, lookups, pages, plans, search
 from app.planner.access import Guards
 from app.planner.compiler import Compiler
+from app.planner.recorded import RecordedValues
 from app.policies.conditions import ALWAYS, NEVER, ScopeCondition
 from app.policies.grant import Access, Grant
 from tests.generation.operations import Operation
 from tests.planner.agreement import Disagreement, check
 from tests.planner.company import Company
-from tests.planner.corpus import corpus
+from tests.planner.corpus import TRAILS, corpus
 from tests.planner.test_planner_stale import keeps_stale_answers_back
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -43,6 +44,14 @@ def _unmasked_values(patch: pytest.MonkeyPatch) -> None:
         return value if value is None else original(self, *given, masked=False)
 
     patch.setattr(Compiler, "_value", unmasked)
+
+
+def _recorded_as_it_is(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(RecordedValues, "_rebuilt", lambda self, _kept_back: self.content)
+
+
+def _recorded_unmasked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(RecordedValues, "_leaf", lambda self, _field, _masked: self.value)
 
 
 def _any_filter(patch: pytest.MonkeyPatch) -> None:
@@ -134,6 +143,8 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "denied root fields": (_any_root, "users|teams|product|Runs|Findings"),
     "withheld and masked fields": (_whole_values, ANYTHING),
     "masks": (_unmasked_values, "email|phone|Address|contactName|taxId"),
+    "recorded values": (_recorded_as_it_is, "auditTrail|AuditEvent"),
+    "masks of recorded values": (_recorded_unmasked, "auditTrail|AuditEvent"),
     "filters and orders": (_any_filter, "filter|orderBy"),
     "searched fields": (_search_in_everything, "search"),
     "deleted and archived customers": (_deleted_too, "customers"),
@@ -148,9 +159,12 @@ BROKEN: dict[str, tuple[Break, str]] = {
 @pytest.fixture(scope="module")
 def operations(company: Company) -> dict[str, list[Operation]]:
     return {
-        name: corpus(company.operations(name), 80)
-        + corpus(company.lists(name, is_reckless=False), 120)
-        + corpus(company.lists(name, is_reckless=True), 60)
+        name: [
+            TRAILS,
+            *corpus(company.operations(name), 80),
+            *corpus(company.lists(name, is_reckless=False), 120),
+            *corpus(company.lists(name, is_reckless=True), 60),
+        ]
         for name in WITNESSES
     }
 

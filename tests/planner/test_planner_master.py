@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from tests.generation.operations import Operation
 from tests.planner.company import Company, stood_up
 from tests.planner.conftest import PROFILE
+from tests.planner.corpus import TRAILS
 from tests.planner.harness import sight_of
 from tests.planner.variant import Variant
 from tests.planner.world import VIEWERS
@@ -28,6 +29,7 @@ def test_what_a_viewer_must_not_learn_changes_nothing_that_they_get(
 
         @settings(PROFILE)
         @given(operation=company.operations(name))
+        @example(operation=TRAILS)
         def looks_the_same(operation: Operation) -> None:
             for variables in (operation.variables, operation.others):
                 expected = [each.oracle(name).answer(operation.text, variables) for each in worlds]

@@ -63,6 +63,8 @@ def _of(field: PlannedField) -> tuple[set[tuple[str, str]], set[tuple[str, str]]
     declaration = field.declaration
     if isinstance(declaration, Leaf):
         made = declaration.value(ours)
+        if declaration.subject is not None:
+            declaration.subject(ours)
     elif isinstance(declaration, Embedded) and declaration.present:
         made = declaration.present(ours)
     elif isinstance(declaration, One | Many | Connected) and declaration.link:

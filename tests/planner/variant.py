@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
 from sqlalchemy import CheckConstraint
 
 from app.models import metadata
@@ -71,10 +72,23 @@ class Variant:
         if given is None:
             is_text = column.type.python_type is str and cell.column not in ADDRESS
             return [f"was-null-{mark}"] if is_text and self.random.random() < 0.5 else []
+        if cell.masks and isinstance(given, str) and given.startswith("{"):
+            return [self._other_content(cell, given, mark)]
         candidates = _others(given, mark)
         if column.nullable and cell.column not in ADDRESS and self.random.random() < 0.3:
             candidates.insert(0, None)
         return candidates
+
+    def _other_content(self, cell: Cell, given: str, mark: str) -> str:
+        """As many other values as are not noticed."""
+        made = given
+        for name, each in orjson.loads(given).items():
+            for candidate in [*_others(each, mark), mark, None]:
+                changed = orjson.dumps(orjson.loads(made) | {name: candidate}).decode()
+                if candidate != each and _keeps_form(cell, made, changed):
+                    made = changed
+                    break
+        return made
 
     # Relations to rows that cannot be seen
 

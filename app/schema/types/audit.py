@@ -41,6 +41,10 @@ class AuditEvent(Node):
     outcome: str = leaf(_EVENTS.outcome)
     reason: str | None = leaf(_EVENTS.reason)
     request_id: str = leaf(_EVENTS.request_id)
-    before: Json | None = leaf(_EVENTS.before, Kind.JSON, guard="audit.content")
-    after: Json | None = leaf(_EVENTS.after, Kind.JSON, guard="audit.content")
+    before: Json | None = leaf(
+        _EVENTS.before, Kind.JSON, guard="audit.content", subject=_EVENTS.subject_type
+    )
+    after: Json | None = leaf(
+        _EVENTS.after, Kind.JSON, guard="audit.content", subject=_EVENTS.subject_type
+    )
     policy_version: str | None = leaf(_EVENTS.policy_version)

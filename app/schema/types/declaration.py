@@ -102,10 +102,16 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
-    """A scalar, an enum or a list of them, of at most so many characters as JSON."""
+    """A scalar, an enum or a list of them, of at most so many characters as JSON.
+
+    `column` is its column's name, where it is nothing but one. `subject`, of JSON, says which
+    type's columns the keys are: their values are shown as far as that type's own fields are.
+    """
 
     value: Expression
     kind: Kind
+    column: str | None = None
+    subject: Expression | None = None
     characters: int = FIGURE_CHARACTERS
     guard: str | None = None
     mask: Mask | None = None
@@ -244,6 +250,7 @@ def leaf(
     filterable: bool = False,
     order: str | None = None,
     characters: int | None = None,
+    subject: Column[Any] | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> Any:
@@ -251,10 +258,11 @@ def leaf(
 
     `filterable` and `order` count only where it is readable whole.
     """
-    expression = (lambda row: row[value]) if isinstance(value, Column) else value
     declaration = Leaf(
-        value=expression,
+        value=_expression(value),
         kind=kind,
+        column=value.name if isinstance(value, Column) else None,
+        subject=None if subject is None else _expression(subject),
         characters=characters or _CHARACTERS.get(kind, FIGURE_CHARACTERS),
         guard=guard,
         mask=mask,
@@ -262,6 +270,10 @@ def leaf(
         order=order,
     )
     return declare(declaration, name=name, description=description)
+
+
+def _expression(value: Column[Any] | Expression) -> Expression:
+    return (lambda row: row[value]) if isinstance(value, Column) else value
 
 
 def declare(
