@@ -32,6 +32,9 @@ date = { column = "paid" }
 method = { value = "CHEQUE" }
 """
 HEADER = "code,number,date,amount,paid\n"
+# With a text of the invoice, which may hold line breaks.
+NOTED = MAPPING.replace("[settlement]", 'description = { column = "note" }\n[settlement]')
+NOTED_HEADER = HEADER.replace("\n", ",note\n")
 
 
 @dataclass

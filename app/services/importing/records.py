@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -9,8 +10,16 @@ from typing import BinaryIO
 from app.services.importing.mapping import FileFormat
 from app.services.importing.refusals import Refusal, RowRefused, UnusableFile
 
-MAX_LINE_BYTES = 1_048_576
+MAX_ROW_BYTES = 65_536
+"""Its lines together. A field may have twice as much for csv: the outline of a row needs room."""
 _BOM = b"\xef\xbb\xbf"
+_SINGLE_BYTE = "iso-8859-1"
+# What csv says, in strict mode, of a row whose end it cannot tell.
+_UNCLEAR = {
+    "expected after": "something follows a closing quote",
+    "unexpected end": "the file ends inside a quoted field",
+    "new-line": "a carriage return stands alone",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +33,12 @@ class Record:
 class Records:
     """The records of an open file, and how far it has been read.
 
-    Raises UnusableFile for a file without a header.
+    Raises UnusableFile for a file without a header, and where it is not certain which text is
+    inside quotes: what stands in a field would be taken for rows.
     """
 
     def __init__(self, file: BinaryIO, file_format: FileFormat) -> None:
-        self._lines = _Lines(file, file_format.encoding)
+        self._lines = _Lines(file, file_format)
         self._reader = csv.reader(
             self._lines, delimiter=file_format.delimiter, quotechar=file_format.quote, strict=True
         )
@@ -68,68 +78,99 @@ class Records:
 
     def _next(self) -> Record | Refusal | None:
         """The next row that is not blank; None at the end."""
+        lines = self._lines
         while True:
-            line = self._lines.number + 1
+            lines.begin_row()
             try:
                 fields = next(self._reader)
             except StopIteration:
                 return None
-            except RowRefused as refused:
-                return refused.at(line)
             except csv.Error as error:
-                return _malformed(error, self._lines.number).at(line)
+                raise lines.unclear(str(error)) from error
+            if lines.quotes % 2:
+                raise lines.unclear("a quote has no counterpart")
+            if lines.fault:
+                return RowRefused("", lines.fault).at(lines.first)
             if fields:
-                return Record(line, fields)
+                return Record(lines.first, fields)
 
 
 class _Lines:
-    """Decoded lines of a binary file. A line that cannot be used raises RowRefused; go on after."""
+    """Decoded lines of a binary file, and what is known of the row that they are read for.
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    A line that cannot be used is the row's `fault`, and is read all the same: csv must see where
+    the row ends. An exception would make it begin a new row in the middle of a quoted field.
+    """
+
+    def __init__(self, file: BinaryIO, file_format: FileFormat) -> None:
         self._file = file
-        self._encoding = encoding
+        self._encoding = file_format.encoding
+        self._quote = file_format.quote.encode()
+        other = b"[^%b]" % re.escape(self._quote)
+        self._inner = re.compile(b"(%b)%b+(%b)" % (other, other, other))
         self.number = 0
         self.bytes_read = 0
         self.digest = hashlib.sha256()
+        self.begin_row()
 
-    def __iter__(self) -> "_Lines":
-        return self
+    def begin_row(self) -> None:
+        """The next line is the first of a row."""
+        self.first = self.number + 1
+        self.fault = ""
+        self.quotes = 0
+        self._row_begins = self.bytes_read
+        self._outline_bytes = 0
 
-    def __next__(self) -> str:
-        line = self._read()
-        if not line:
-            raise StopIteration
-        self.number += 1
-        if self.number == 1 and self._encoding == "utf-8":
-            line = line.removeprefix(_BOM)
-        if len(line) > MAX_LINE_BYTES:
-            while line and not line.endswith(b"\n"):
-                line = self._read()
-            raise RowRefused("", f"This line is longer than {MAX_LINE_BYTES:,} bytes.")
-        if b"\0" in line:
-            raise RowRefused("", "This line holds a NUL byte.")
-        try:
-            return line.decode(self._encoding)
-        except UnicodeDecodeError as error:
-            raise RowRefused(
-                "", f"Byte {error.start + 1} of this line is not {self._encoding}."
-            ) from error
+    def unclear(self, reason: str) -> UnusableFile:
+        """That the end of the row cannot be told: a quote may have been lost anywhere before."""
+        known = next((text for words, text in _UNCLEAR.items() if words in reason), reason)
+        return UnusableFile(
+            f"From line {self.first} on, rows cannot be told from one another: "
+            f"{known} (line {self.number})."
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        encoding, quote = self._encoding, self._quote
+        while line := self._read():
+            self.number += 1
+            if self.number == 1 and encoding == "utf-8":
+                line = line.removeprefix(_BOM)
+            if self.bytes_read - self._row_begins > MAX_ROW_BYTES:
+                yield self._outline(line)
+                continue
+            if quote in line:
+                self.quotes += line.count(quote)
+            if b"\0" in line:
+                self._blame(f"Line {self.number} holds a NUL byte.")
+                line = line.replace(b"\0", b"")
+            try:
+                yield line.decode(encoding)
+            except UnicodeDecodeError as error:
+                self._blame(f"Byte {error.start + 1} of line {self.number} is not {encoding}.")
+                yield line.decode(encoding, "ignore")
+
+    def _outline(self, line: bytes) -> str:
+        """A line of a row that is too long: its quotes, and the two bytes beside each.
+
+        That is all that decides where the row ends.
+        """
+        self._blame(f"This row is longer than {MAX_ROW_BYTES:,} bytes.")
+        outline = b""
+        while line:
+            outline += self._inner.sub(rb"\1\2", line)
+            if self._outline_bytes + len(outline) > MAX_ROW_BYTES:
+                raise self.unclear("no end of the row is found")
+            line = b"" if line.endswith(b"\n") else self._read()
+        self._outline_bytes += len(outline)
+        self.quotes += outline.count(self._quote)
+        # Byte by byte, whatever the encoding: the text is not used, and none may be lost.
+        return outline.decode(_SINGLE_BYTE)
+
+    def _blame(self, fault: str) -> None:
+        self.fault = self.fault or fault
 
     def _read(self) -> bytes:
-        line = self._file.readline(MAX_LINE_BYTES + 1)
+        line = self._file.readline(MAX_ROW_BYTES + 1)
         self.bytes_read += len(line)
         self.digest.update(line)
         return line
-
-
-def _malformed(error: csv.Error, last_line: int) -> RowRefused:
-    if "field limit" in str(error):
-        reason = (
-            f"A field is longer than {csv.field_size_limit():,} characters "
-            f"(read up to line {last_line}: is a quote never closed?)."
-        )
-    elif "unexpected end" in str(error):
-        reason = "The file ends inside a quoted field."
-    else:
-        reason = f"This is not well-formed: {error}."
-    return RowRefused("", reason)
