@@ -52,7 +52,7 @@ async def run(settings: Settings, order: Order) -> int:
     console = Console(stderr=True, highlight=False)
     try:
         mapping = _mapping(order.mapping)
-        with report_to(order.report) as write:
+        with report_to(order.report, spared=(order.file, order.mapping)) as write:
             watcher = _Terminal(console, order.file, write)
             async with connected(settings) as known:
                 summary = await _import(known, order, mapping, watcher)

@@ -156,6 +156,25 @@ async def test_it_cannot_be_imported_at_all(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("spared", ["rows.csv", "mapping.toml"])
+@pytest.mark.parametrize("way", ["same", "symlink", "hard link"])
+async def test_a_report_does_not_overwrite_what_is_read(
+    command: Command, mapping: Path, tmp_path: Path, spared: str, way: str
+) -> None:
+    file, report = write(tmp_path, "spared,1,2020-03-01,nothing,\n"), tmp_path / "report.csv"
+    before = (tmp_path / spared).read_bytes()
+    if way == "same":
+        report = tmp_path / "." / ".." / tmp_path.name / spared
+    elif way == "symlink":
+        report.symlink_to(tmp_path / spared)
+    else:
+        report.hardlink_to(tmp_path / spared)
+    code, out, err = await command(file, "--mapping", mapping, "--report", report)
+    assert (code, out) == (2, "")
+    assert f"Cannot import: The report cannot be written to {report}: the import reads it." in err
+    assert (tmp_path / spared).read_bytes() == before
+
+
 async def test_a_database_that_is_not_there(
     mapping: Path, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
