@@ -300,6 +300,30 @@ async def test_a_dry_run_leaves_nothing(importing: Importing, owner: Owner) -> N
     assert await snapshot(owner) == before
 
 
+async def test_a_dry_run_counts_as_the_import_does(importing: Importing) -> None:
+    """Over several portions, each of which makes its customers again."""
+    mapping = MAPPING.replace("first = 2020\nlast = 2021", "first = 2032\nlast = 2034")
+    await importing("many,7,2032-03-01,5,\n", mapping=mapping)
+    rows = [f"many,{n},2032-03-01,5,2033-04-01\n" for n in range(520)]
+    rows += [f"more,{n},203{n % 3 + 3}-03-01,5,\n" for n in range(1_020)]
+    rows += ["less,1,2032-03-01,5,\n", "less,1,2032-03-01,5,\n", "less,2,2050-03-01,5,\n"]
+    rows += ["many,6,2032-03-01,nothing,\n", "never,1,2050-03-01,5,\n", "last,1,2032-03-01,5,\n"]
+    tried, done = [
+        await importing("".join(rows), mapping=mapping, is_dry_run=is_dry_run)
+        for is_dry_run in (True, False)
+    ]
+    assert tried.summary == done.summary
+    assert sorted(tried.refusals, key=str) == sorted(done.refusals, key=str)
+    assert done.summary.counts.customers == 3
+    assert done.summary.fiscal_years == 2
+    assert done.summary.counts.rows_already_there == 0
+    again = [
+        await importing("".join(rows), mapping=mapping, is_dry_run=is_dry_run)
+        for is_dry_run in (True, False)
+    ]
+    assert again[0].summary == again[1].summary
+
+
 async def test_it_passes_through_the_same_rights(importing: Importing, owner: Owner) -> None:
     database = importing.database
     before = await owner.fetchval("SELECT count(*) FROM ledger_entries")

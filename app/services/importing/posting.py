@@ -38,9 +38,14 @@ class Counts:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of a chunk: of every row in it, since one that stayed out is in `refused`."""
+    """What became of a chunk: of every row in it, since one that stayed out is in `refused`.
+
+    Customers are in `made`, by code, and not in the counts: a dry run makes those of several chunks
+    several times.
+    """
 
     counts: Counts = field(default_factory=Counts)
+    made: set[str] = field(default_factory=set)
     refused: list[Refusal] = field(default_factory=list)
 
 
@@ -139,7 +144,7 @@ class _Attempt:
                     refusal.at(row.line) for row in rows if row.customer.code == code
                 )
             else:
-                outcome.counts.customers += 1
+                outcome.made.add(code)
                 accounts[code] = Account(
                     id=customer_id, currency=command.currency, status=CustomerStatus.ACTIVE
                 )

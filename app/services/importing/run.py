@@ -18,7 +18,7 @@ from app.services.customers.create import CreateCustomer
 from app.services.importing import present, years
 from app.services.importing.chunks import chunks
 from app.services.importing.mapping import ImportMapping
-from app.services.importing.posting import Counts, Poster
+from app.services.importing.posting import Counts, Outcome, Poster
 from app.services.importing.records import Records
 from app.services.importing.refusals import ImportRefused, Refusal, RowRefused, UnusableFile
 from app.services.importing.row_reader import RowReader
@@ -83,6 +83,7 @@ class _Run:
         self._mapping = mapping
         self._watcher = watcher
         self._is_dry_run = is_dry_run
+        self._last_made = ""
         self.summary = Summary()
 
     async def read(self, path: Path, staging: Staging) -> tuple[RowReader, str]:
@@ -130,7 +131,7 @@ class _Run:
             codes = {row.customer.code for row in chunk}
             described = {code: _described(reader, staging, code) for code in codes}
             outcome = await poster.bring_in(chunk, described)
-            self.summary.counts.add(outcome.counts)
+            self._count(outcome)
             for refusal in sorted(outcome.refused, key=lambda it: it.line):
                 self._refuse(refusal)
             done += len(chunk)
@@ -172,6 +173,12 @@ class _Run:
             **vars(self.summary.counts),
         }
         await self._database.run(lambda tx: audit.record(tx, actor, "import", after=facts))
+
+    def _count(self, outcome: Outcome) -> None:
+        self.summary.counts.add(outcome.counts)
+        # Chunks come sorted by code: of what is made again, no code is above the last.
+        self.summary.counts.customers += sum(code > self._last_made for code in outcome.made)
+        self._last_made = max(outcome.made, default=self._last_made)
 
     def _refuse(self, refusal: Refusal) -> None:
         self.summary.refused += 1
