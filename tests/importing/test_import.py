@@ -332,8 +332,14 @@ async def test_it_passes_through_the_same_rights(importing: Importing, owner: Ow
     assert [each.code for each in done.refusals] == [ErrorCode.FORBIDDEN]
     accountant = await actor_for(database, Role.ACCOUNTANT)
     later = MAPPING.replace("last = 2021", "last = 2040")
-    with pytest.raises(ImportRefused, match="fiscal years"):
-        await importing("rights,1,2040-03-01,5,\n", actor=accountant, mapping=later)
+    for is_dry_run in (True, False):
+        with pytest.raises(ImportRefused, match="fiscal years"):
+            await importing(
+                "rights,1,2040-03-01,5,\n",
+                actor=accountant,
+                mapping=later,
+                is_dry_run=is_dry_run,
+            )
     assert await owner.fetchval("SELECT count(*) FROM ledger_entries") == before
 
 

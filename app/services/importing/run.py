@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.domain.errors import DomainError
-from app.infra.database import Database, Transaction
+from app.infra.database import Database, Rollback, Transaction
 from app.policies.actor import Actor
 from app.services import audit
 from app.services.customers.create import CreateCustomer
@@ -146,14 +146,15 @@ class _Run:
         return records.header
 
     async def _open_years(self, actor: Actor, staging: Staging) -> tuple[date, ...]:
-        """Open the fiscal years that are missing; in a dry run, only say which."""
+        """Open the fiscal years that are missing, and say which; in a dry run, only try to."""
         allowed, months = self._mapping.fiscal_years, staging.months
 
         async def work(tx: Transaction) -> tuple[date, ...]:
             await present.one_at_a_time(tx)
             missing = tuple(years.missing(months, await years.periods(tx), allowed))
-            if not self._is_dry_run:
-                await years.open_years(tx, actor, missing)
+            await years.open_years(tx, actor, missing)
+            if self._is_dry_run:
+                raise Rollback(missing)
             return missing
 
         try:
