@@ -1,26 +1,33 @@
-"""Which media types a request brings and accepts."""
+"""Which media types a request brings and accepts.
+
+What was worked out is remembered, and anybody may ask: a long header names nothing known here.
+"""
 
 from functools import lru_cache
+from typing import TypeGuard
 
 LEGACY = b"application/json"
 MODERN = b"application/graphql-response+json"
 HTML = b"text/html"
 
+# Browsers send some 150 bytes.
+MAX_HEADER_BYTES = 1024
 _REMEMBERED = 512
 _UTF_8 = {"utf-8", "utf8"}
 
 
-@lru_cache(_REMEMBERED)
 def is_json(content_type: bytes | None) -> bool:
     """Whether a body of this content type is JSON in UTF-8."""
-    if content_type is None:
-        return False
+    return _is_short(content_type) and _is_json(content_type)
+
+
+@lru_cache(_REMEMBERED)
+def _is_json(content_type: bytes) -> bool:
     media_type, parameters = _parsed(content_type.decode("latin-1"))
     charset = parameters.get("charset", "utf-8").strip('"').lower()
     return media_type == LEGACY.decode() and charset in _UTF_8
 
 
-@lru_cache(_REMEMBERED)
 def accepted(accept: bytes | None) -> bytes | None:
     """The media type to answer with, without parameters; None when there is none in common.
 
@@ -28,6 +35,11 @@ def accepted(accept: bytes | None) -> bytes | None:
     """
     if accept is None:
         return LEGACY
+    return _accepted(accept) if _is_short(accept) else None
+
+
+@lru_cache(_REMEMBERED)
+def _accepted(accept: bytes) -> bytes | None:
     weights = _weights(accept)
     anything = max(weights.get("application/*", 0.0), weights.get("*/*", 0.0))
     legacy = weights.get(LEGACY.decode(), anything)
@@ -37,16 +49,22 @@ def accepted(accept: bytes | None) -> bytes | None:
     return MODERN if modern >= legacy else LEGACY
 
 
-@lru_cache(_REMEMBERED)
 def prefers_html(accept: bytes | None) -> bool:
     """Whether this is a browser that navigates here: it names HTML, programs do not."""
-    if accept is None:
-        return False
+    return _is_short(accept) and _prefers_html(accept)
+
+
+@lru_cache(_REMEMBERED)
+def _prefers_html(accept: bytes) -> bool:
     weights = _weights(accept)
     html = weights.get(HTML.decode(), 0.0)
     return html > 0 and html >= max(
         weights.get(LEGACY.decode(), 0.0), weights.get(MODERN.decode(), 0.0)
     )
+
+
+def _is_short(header: bytes | None) -> TypeGuard[bytes]:
+    return header is not None and len(header) <= MAX_HEADER_BYTES
 
 
 def _weights(accept: bytes) -> dict[str, float]:

@@ -1,7 +1,9 @@
 """Which status and media type a request is answered with."""
 
+import orjson
 import pytest
 
+from app.http.media_types import MAX_HEADER_BYTES
 from tests.http.calling import MODERN, Client
 
 LEGACY = "application/json"
@@ -84,6 +86,19 @@ async def test_nothing_but_json_is_offered(accountant: Client, accept: str) -> N
 
     assert answer.status_code == 406
     assert answer.json()["errors"][0]["extensions"]["code"] == "NOT_ACCEPTABLE"
+
+
+async def test_a_long_header_names_no_media_type(accountant: Client) -> None:
+    """Whatever it says: what is worked out of a header is remembered."""
+    within = LEGACY.ljust(MAX_HEADER_BYTES, ";")
+    query = orjson.dumps({"query": FINE})
+
+    assert (await accountant.send(query, accept=within)).status_code == 200
+    assert (await accountant.send(query, accept=within + ";")).status_code == 406
+    assert (await accountant.send(query, content_type=within)).status_code == 200
+    assert (await accountant.send(query, content_type=within + ";")).status_code == 415
+    page = await accountant.http.get("/graphql", headers={"accept": "text/html".ljust(1025, ";")})
+    assert page.status_code == 406
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
