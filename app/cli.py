@@ -56,7 +56,7 @@ def serve() -> None:
         port=settings.port,
         workers=settings.server_processes,
         loop="uvloop",
-        http="app.http.protocol:OneWriteProtocol",
+        http="app.http.protocol:HttpProtocol",
         lifespan="on",
         log_config=None,
         access_log=False,

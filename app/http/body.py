@@ -4,10 +4,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from app.http import statuses
-from app.http.refusals import Refused, refusal
-
-# What is left of the body is not read: the connection cannot be used again.
-_CLOSE = ((b"connection", b"close"),)
+from app.http.refusals import CLOSE, Refused, refusal
 
 
 async def read_body(receive: Receive, announced: bytes | None, limit_bytes: int) -> bytes:
@@ -45,6 +42,4 @@ async def _read_on(receive: Receive, first: bytes, limit_bytes: int) -> bytes:
 
 
 def _too_large(limit_bytes: int) -> Refused:
-    return refusal(
-        statuses.TOO_LARGE, f"A request has at most {limit_bytes} bytes.", headers=_CLOSE
-    )
+    return refusal(statuses.TOO_LARGE, f"A request has at most {limit_bytes} bytes.", headers=CLOSE)

@@ -15,6 +15,9 @@ from app.services.auth.identity import IssuerUnavailable, TokenRefused
 
 RETRY_AFTER_SECONDS = b"2"
 
+CLOSE = ((b"connection", b"close"),)
+"""For a request of which the rest is not read: the connection cannot be used again."""
+
 OUTAGES = (
     OSError,
     asyncpg.PostgresConnectionError,

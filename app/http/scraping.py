@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from app.http.metrics import Metrics
+from app.http.protocol import HttpProtocol
 
 MAX_CONNECTIONS = 16
 """More than any number of scrapers: whoever opens more is turned away."""
@@ -32,7 +33,7 @@ async def scraped(metrics: Metrics, listener: socket.socket) -> AsyncIterator[No
     """Answer at `/metrics` for the length of the block, and close the socket."""
     config = uvicorn.Config(
         Starlette(routes=[Route("/metrics", metrics.page)]),
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

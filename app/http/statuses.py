@@ -43,6 +43,9 @@ METHOD_NOT_ALLOWED = _always("METHOD_NOT_ALLOWED", 405)
 NOT_ACCEPTABLE = _always("NOT_ACCEPTABLE", 406)
 TOO_LARGE = _always("TOO_LARGE", 413)
 UNSUPPORTED_MEDIA_TYPE = _always("UNSUPPORTED_MEDIA_TYPE", 415)
+HEAD_TOO_LARGE = _always("TOO_LARGE", 431)
+"""Not the body: the address, or the headers."""
+
 INTERNAL = _always("INTERNAL", 500)
 UNAVAILABLE = _always("UNAVAILABLE", 503)
 """A server that this one needs does not answer: try again."""
