@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.infra.addresses import check_address
+
 MINIMUM_SECRET_CHARACTERS = 32
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -131,13 +133,17 @@ class Settings(BaseSettings):
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
             raise ValueError("must be a postgresql:// address")
+        check_address(url, may_list_hosts=True)
         return f"postgresql://{rest}"
 
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+        if url is None:
+            return None
+        if not url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must be a redis://, rediss:// or unix:// address")
+        check_address(url, may_list_hosts=False)
         return url
 
     @field_validator("data_dir")

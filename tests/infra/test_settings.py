@@ -1,5 +1,6 @@
 """Settings: what the environment may say, and how it is told off."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -103,6 +104,65 @@ def test_a_refusal_does_not_repeat_the_secret(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsError) as refused:
         read_settings()
     assert "hunter" not in str(refused.value)
+
+
+DATABASES = ("DATABASE_URL", "DATABASE_MIGRATION_URL", "DATABASE_READ_URL")
+UNREADABLE = [
+    ":hun/ter@host",
+    "user:hun/ter@host/x",
+    "user:12/hunter@host/x",
+    "user:hun?ter@host/x",
+    "user:12?hunter@host/x",
+    "user:12?hunter=1@host/x",
+    "user:hun#ter@host/x",
+    "user:12#hunter@host/x",
+    "user:hun@ter@host/x",
+    "user:hun@ter/hunter@host/x",
+    "user:hun[ter@host/x",
+    "user:hun]ter@host/x",
+    "user:hun[t]er@host/x",
+    "user:hun\u2100ter@host/x",
+    "user:hunter",
+    "user:hunter@host:hunter/x",
+    "user:hunter@host:70000/x",
+    "user:hunter@host/x?hunter",
+]
+
+
+@pytest.mark.parametrize("rest", UNREADABLE)
+@pytest.mark.parametrize("name", [*DATABASES, "REDIS_URL"])
+def test_an_address_that_cannot_be_read_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, name: str, rest: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ledger@db/ledger")
+    monkeypatch.setenv(name, f"{'redis' if name == 'REDIS_URL' else 'postgresql'}://{rest}")
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert str(refused.value).startswith(f"{name}: cannot be read as an address: special char")
+    assert not re.search("hun|ter@|host|70000", str(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql:///ledger?host=/run/postgresql&port=5433"),
+        ("DATABASE_URL", "postgresql:///ledger?user=a@b"),
+        ("DATABASE_URL", "postgresql://%2Frun%2Fpostgresql/ledger"),
+        (
+            "DATABASE_URL",
+            "postgresql://u:p%2F%3F%23%40%5B:!$&'()*+;=~@a:1,[::1]:2,c/x?sslmode=require",
+        ),
+        ("DATABASE_URL", "postgresql://db:/ledger"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://:p%40ss@cache:6380/1"),
+        ("REDIS_URL", "rediss://user:pass@[::1]:6380/1?ssl_cert_reqs=none"),
+        ("REDIS_URL", "unix:///run/redis@main/redis.sock?db=0"),
+        ("REDIS_URL", "unix://:pass@/run/redis.sock"),
+    ],
+)
+def test_an_address_has_many_forms(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    monkeypatch.setenv(name, url)
+    assert getattr(read_settings(), name.lower()) == url
 
 
 def test_the_representation_holds_no_address_and_no_secret(
