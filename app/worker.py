@@ -103,7 +103,7 @@ async def _scraped(
         raise SettingsError(
             f"{name.upper()}: cannot listen on port {port} of {settings.host}: {error.strerror}"
         ) from error
-    async with scraped(page, listener):
+    async with scraped(page, listener, settings.trusted_proxies):
         log.info("metrics are served", port=port)
         yield
 

@@ -1,8 +1,9 @@
 """`/metrics`, for Prometheus: of the API server, and of worker and scheduler (`scraping.py`).
 
 Metrics name no person and no customer, but tell outsiders how a business is doing: only a scraper
-on this machine gets them, unless METRICS_PUBLIC says that whatever can reach the port may. With
-several server processes each scrape is answered by one of them, for itself.
+on this machine gets them, unless METRICS_PUBLIC says that whatever can reach the port may. Behind a
+proxy, TRUSTED_PROXIES decides whose address is looked at. With several server processes each scrape
+is answered by one of them, for itself.
 """
 
 from collections.abc import Awaitable, Callable

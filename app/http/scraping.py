@@ -6,7 +6,7 @@ that an answer is also a sign that the loop turns.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -29,7 +29,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def scraped(metrics: Metrics, listener: socket.socket) -> AsyncIterator[None]:
+async def scraped(
+    metrics: Metrics, listener: socket.socket, trusted_proxies: Sequence[str]
+) -> AsyncIterator[None]:
     """Answer at `/metrics` for the length of the block, and close the socket."""
     config = uvicorn.Config(
         Starlette(routes=[Route("/metrics", metrics.page)]),
@@ -39,6 +41,8 @@ async def scraped(metrics: Metrics, listener: socket.socket) -> AsyncIterator[No
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )

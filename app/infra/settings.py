@@ -7,6 +7,7 @@ settings, so that logging them gives nothing away.
 import os
 import secrets
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -91,6 +92,9 @@ class Settings(BaseSettings):
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins that browsers may call from, separated by commas. None by default."""
+
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Networks of the proxies that are believed who is calling. None: nobody is."""
 
     metrics_public: bool = False
     """Whether `/metrics` answers more than this machine."""
@@ -182,11 +186,11 @@ class Settings(BaseSettings):
             return url
         raise ValueError("must be an https:// address (http:// only on this machine)")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @field_validator("cors_origins")
@@ -202,6 +206,16 @@ class Settings(BaseSettings):
                     "must be origins such as https://app.example, separated by commas: no path"
                 )
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ip_network(each)) for each in proxies)
+        except ValueError as error:
+            raise ValueError(
+                "must be addresses, or networks such as 10.0.0.0/8, separated by commas"
+            ) from error
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod

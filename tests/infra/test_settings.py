@@ -32,7 +32,7 @@ def test_an_empty_environment_means_the_documented_defaults(
     assert settings.body_limit_bytes == 1_000_000
     assert settings.housekeeping_days == 30
     assert settings.demo_data
-    assert settings.cors_origins == ()
+    assert settings.cors_origins == settings.trusted_proxies == ()
     assert not settings.data_dir.exists(), "reading settings makes nothing"
 
 
@@ -47,10 +47,12 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
 def test_values_are_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://ledger@db/ledger")
     monkeypatch.setenv("CORS_ORIGINS", "https://a.example, http://localhost:3000")
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.1, fd00::/8")
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
     settings = read_settings()
     assert settings.database_url == "postgresql://ledger@db/ledger"
     assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
+    assert settings.trusted_proxies == ("10.0.0.1/32", "fd00::/8")
     assert settings.log_level == "warning"
 
 
@@ -71,6 +73,9 @@ def test_values_are_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None
         ("OIDC_JWKS_URL", "http://id.example/k", "OIDC_JWKS_URL: must be an https:// address"),
         ("CORS_ORIGINS", "*", "CORS_ORIGINS: must be origins"),
         ("CORS_ORIGINS", "https://a.example/path", "CORS_ORIGINS: must be origins"),
+        ("TRUSTED_PROXIES", "*", "TRUSTED_PROXIES: must be addresses, or networks"),
+        ("TRUSTED_PROXIES", "proxy.example", "TRUSTED_PROXIES: must be addresses, or networks"),
+        ("TRUSTED_PROXIES", "10.0.0.1, 10.0.0.1/8", "TRUSTED_PROXIES: must be addresses, or"),
         ("LOG_FORMAT", "xml", "LOG_FORMAT: input should be 'json' or 'console'"),
         ("DATABASE_READ_URL", "postgresql://r@db/x", "need DATABASE_URL"),
         ("CUSTOMER_FLOW_DATA_DIR", __file__, "CUSTOMER_FLOW_DATA_DIR: must be a directory"),
