@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import pytest
 
+from app.http.metrics import Metrics
 from app.http.protocol import MAX_HEAD_BYTES
-from tests.serving import Server, serving
+from app.http.scraping import listen, scraped
+from tests.serving import Server, free_port, serving
 
 MOST_SENT = 64 * 1024 * 1024
 
@@ -21,9 +22,12 @@ async def server(database_url: str, redis_url: str) -> AsyncIterator[Server]:
 
 async def exchange(server: Server, sent: bytes) -> bytes:
     """All that comes back until the server closes the connection."""
-    parts = urlsplit(server.url)
+    return await exchange_at(server.port, sent)
+
+
+async def exchange_at(port: int, sent: bytes) -> bytes:
     async with asyncio.timeout(30):
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sent)
         received = await reader.read()
         writer.close()
@@ -132,11 +136,18 @@ async def test_headers_after_a_body_have_the_limit_and_mean_nothing(server: Serv
     assert await sent_until_closed(server, start.replace(b"close", b"keep-alive")) < MOST_SENT
 
 
+async def test_the_metrics_of_a_worker_have_the_limit_too() -> None:
+    port = free_port()
+    async with scraped(Metrics(is_public=False), listen("127.0.0.1", port), ()):
+        received = await exchange_at(port, padded(MAX_HEAD_BYTES + 1, "/metrics"))
+
+    assert is_refused(received)
+
+
 async def sent_until_closed(server: Server, start: bytes) -> int:
     """How many bytes of a header without an end the server takes."""
-    parts = urlsplit(server.url)
     async with asyncio.timeout(30):
-        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(start)
         size = 0
         try:
