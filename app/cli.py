@@ -49,6 +49,9 @@ def serve() -> None:
     _log(settings)
     import uvicorn
 
+    with _explained():
+        if settings.oidc_issuer is None:
+            _ = settings.secret_key  # refused here, once, and not by every process again and again
     uvicorn.run(
         "app.cli:application",
         factory=True,

@@ -263,13 +263,31 @@ def _kept_secret(data_dir: Path) -> str:
     path = data_dir / "secret_key"
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        draft = data_dir / f"secret_key.{os.getpid()}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
-        try:
-            path.hardlink_to(draft)  # atomic, and fails when another process was first
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text()
+        _make_secret(path)
+    secret = path.read_text()
+    if len(secret) < MINIMUM_SECRET_CHARACTERS:
+        raise SettingsError(
+            f"{path}: must have at least {MINIMUM_SECRET_CHARACTERS} characters; restore it, or "
+            "remove it: a new one is made, and everybody has to log in again"
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    with draft.open("w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())  # a name must not outlive a power cut that the content does not
+    try:
+        path.hardlink_to(draft)  # atomic, and fails when another process was first
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,12 +1,16 @@
 """Settings: what the environment may say, and how it is told off."""
 
+import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.infra.settings import Settings, SettingsError, read_settings
+from tests.serving import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +194,55 @@ def test_a_missing_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
     kept = tmp_path / "data" / "secret_key"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert list((tmp_path / "data").iterdir()) == [kept]
+
+
+@pytest.mark.parametrize("content", ["", "a" * 31])
+def test_a_short_kept_secret_is_refused(tmp_path: Path, content: str) -> None:
+    kept = tmp_path / "data" / "secret_key"
+    kept.parent.mkdir()
+    kept.write_text(content)
+    settings = read_settings()
+    with pytest.raises(SettingsError, match="at least 32 characters") as refused:
+        _ = settings.secret_key
+    assert str(refused.value).startswith(f"{kept}: ")
+    assert kept.read_text() == content
+    kept.write_text("a" * 32)
+    assert settings.secret_key.get_secret_value() == "a" * 32
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_the_server_does_not_start_with_a_short_kept_secret(tmp_path: Path, processes: str) -> None:
+    (tmp_path / "secret_key").touch()
+    nowhere = {"DATABASE_URL": "postgresql:///x?host=/nowhere", "REDIS_URL": "unix:///nowhere"}
+    started = subprocess.run(
+        [sys.executable, "-m", "app.cli", "serve"],
+        env=nowhere
+        | {"CUSTOMER_FLOW_DATA_DIR": str(tmp_path), "SERVER_PROCESSES": processes}
+        | {"PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (started.returncode, started.stdout) == (1, "")
+    assert started.stderr.startswith(f"{tmp_path / 'secret_key'}: must have at least 32 characters")
+    assert started.stderr.count("\n") == 1
+
+
+def test_a_made_secret_is_on_the_disk_before_it_has_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / "data" / "secret_key"
+    synced: list[tuple[Path, bool, int]] = []
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((path, kept.exists(), len(path.read_text()) if path.is_file() else 0))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    length = len(read_settings().secret_key.get_secret_value())
+    draft = kept.with_name(f"secret_key.{os.getpid()}")
+    assert synced == [(draft, False, length), (kept.parent, True, 0)]
 
 
 def test_an_issuer_needs_no_address_of_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
