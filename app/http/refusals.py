@@ -1,5 +1,6 @@
 """Requests that are refused: what is raised, what the client is told, what is only logged."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -31,6 +32,20 @@ OUTAGES = (
 
 TOO_MUCH = (asyncpg.QueryCanceledError, asyncpg.ProgramLimitExceededError)
 """A statement that ran out of its time, or into a limit of PostgreSQL's own."""
+
+_AT = r"\A((?:Variable '\$\w+' has invalid (?:default )?value[^:]*: )?"
+_QUOTING = tuple(
+    (re.compile(quoting, re.DOTALL), instead)
+    for quoting, instead in (
+        (_AT + r")Value '.*' does not exist in", r"\1This value does not exist in"),
+        (_AT + r"(?:Enum '\w+'|\w+) cannot represent [^:]*value): .*", r"\1."),
+        (_AT + r"Expected value of type .*?)(?:, found: |, but encountered error ').*", r"\1."),
+        (r"\A(Syntax Error: .*?(?:String|Int|Float)) '.*'", r"\1"),
+        (r"\A(Syntax Error: .*? digit before '\.'), .*", r"\1."),
+    )
+)
+"""Every way in which graphql-core quotes a value. From the start of a message and up to the last
+place where a value can end: a value may read like a message, and be long."""
 
 log = structlog.get_logger(__name__)
 
@@ -93,13 +108,15 @@ def told_of(error: DomainError) -> dict[str, Any]:
 
 
 def told_of_graphql(error: GraphQLError) -> dict[str, Any]:
-    """An error that graphql-core found in the document or the variables, without the input in it.
+    """An error that graphql-core found in the document or the variables, without the values in it.
 
-    A message that ends in what was found would send a password back, and into others' logs.
+    A message that quotes what was found would send a password back, and into others' logs.
     """
-    told = {**error.formatted, "extensions": {"code": statuses.INVALID.code}}
-    told["message"] = error.message.partition(", found: ")[0]
-    return told
+    message = error.message
+    for quoting, instead in _QUOTING:
+        message = quoting.sub(instead, message)
+    code = {"code": statuses.INVALID.code}
+    return {**error.formatted, "message": message, "extensions": code}
 
 
 def typed(

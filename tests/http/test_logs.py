@@ -33,6 +33,7 @@ async def test_a_session_leaves_lines_and_no_secrets(
     async with serving(database_url, redis_url) as server, new_http(server) as http:
         stranger = Client(http)
         wrong = await stranger.ask(LOGIN, logging_in(email, "wrong " + PASSWORD))
+        number = await stranger.ask(LOGIN, {"input": {"email": email, "password": 192837465}})
         entered = await stranger.ask(LOGIN, logging_in(email, PASSWORD))
         login = entered.field("login")
         given = {"input": {"refreshToken": login["refreshToken"]}}
@@ -52,6 +53,7 @@ async def test_a_session_leaves_lines_and_no_secrets(
     access = [line for line in lines if line["event"] == "request" and line["route"] != "/readyz"]
     assert [(line["operation"], line["status"]) for line in access] == [
         ("LogIn", 200),
+        ("LogIn", 400),
         ("LogIn", 200),
         ("Refresh", 200),
         ("Create", 200),
@@ -62,15 +64,16 @@ async def test_a_session_leaves_lines_and_no_secrets(
     ]
     assert wrong.field("login")["userErrors"] == [{"code": "FORBIDDEN"}]
     assert created.field("createCustomer")["userErrors"] == []
-    assert [line["request_id"] for line in access[:2]] == [
-        answer.request_id for answer in (wrong, entered)
+    assert [line["request_id"] for line in access[:3]] == [
+        answer.request_id for answer in (wrong, number, entered)
     ]
-    create = access[3]
+    create = access[4]
     assert create["kind"] == "mutation"
     assert create["bytes"] == len(created.body)
     assert create["duration_ms"] > 0
-    assert create["actor"] == access[4]["actor"]
-    assert "actor" not in access[6]
+    assert create["actor"] == access[5]["actor"]
+    assert "actor" not in access[7]
+    assert b"192837465" not in number.body
     secrets = [
         login["accessToken"],
         login["refreshToken"],
@@ -78,6 +81,6 @@ async def test_a_session_leaves_lines_and_no_secrets(
         email,
         PASSWORD,
     ]
-    secrets += [tokens["accessToken"], tokens["refreshToken"], "Geheim"]
+    secrets += [tokens["accessToken"], tokens["refreshToken"], "Geheim", "192837465"]
     secrets += [base64.b64encode(each.encode()).decode() for each in secrets]
     assert not [each for each in secrets if each in written and each != "EUR"]
