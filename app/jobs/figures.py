@@ -35,11 +35,12 @@ _MESSAGES = Statement(
     WHERE due <= now()
     """)
 )
+# A success in the future is a wrong clock's: it would hide every failure until then.
 _SUCCESSES = Statement(
     text("""
     SELECT run.job AS timetable, CAST(extract(epoch FROM max(message.finished_at)) AS float8) AS at
     FROM scheduled_runs run JOIN outbox message ON message.id = run.message_id
-    WHERE message.state = 'DONE' GROUP BY run.job
+    WHERE message.state = 'DONE' AND message.finished_at <= now() GROUP BY run.job
     """)
 )
 

@@ -2,7 +2,8 @@
 
 `(timetable, scheduled time)` is the row's key, so any number of schedulers may run: one inserts,
 the others wait for it and find the row there. A row without a message is a time that was skipped,
-or the moment from which a new timetable counts.
+or the moment from which a new timetable counts. PostgreSQL says what time it is, so that all of
+them agree; rows of its future count for nothing.
 """
 
 import asyncio
@@ -24,11 +25,25 @@ from app.services import outbox
 # Often enough that a changed system clock is noticed.
 LONGEST_SLEEP = timedelta(seconds=30)
 FAILURE_SLEEP = timedelta(seconds=5)
+# A time dealt with so little early is dealt with: clocks are set back by hand, or by an hour.
+EARLY = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
+# Only a wrong clock deals with times before they come, and left there they would pass for done when
+# they do. What it has queued stays queued: a run more than needed harms nothing.
+_FORGET = Statement(
+    text(
+        "WITH forgotten AS (DELETE FROM scheduled_runs "
+        "WHERE scheduled_for > now() + CAST(:early AS interval) RETURNING scheduled_for) "
+        "SELECT now() AS now, count(*) AS times, max(scheduled_for) AS latest FROM forgotten"
+    )
+)
 _LAST = Statement(
-    text("SELECT max(scheduled_for) FROM scheduled_runs WHERE job = CAST(:timetable AS text)")
+    text(
+        "SELECT max(scheduled_for) FROM scheduled_runs WHERE job = CAST(:timetable AS text) "
+        "AND scheduled_for <= CAST(:now AS timestamptz)"
+    )
 )
 _INSERT = Statement(
     text(
@@ -57,10 +72,10 @@ class Scheduler:
     async def run(self, stopping: asyncio.Event) -> None:
         """Schedule until `stopping` is set. PostgreSQL away: log, wait, go on."""
         while not stopping.is_set():
-            now = self._clock.now()
             try:
+                now = await self.forget_the_future()
                 await self.schedule_due(now)
-                pause = min(self._next(now) - self._clock.now(), LONGEST_SLEEP)
+                pause = min(self._next(now) - now, LONGEST_SLEEP)
             except OUTAGES:
                 log.exception("scheduling failed, trying again")
                 pause = FAILURE_SLEEP
@@ -69,13 +84,30 @@ class Scheduler:
             except TimeoutError:
                 continue
 
+    async def forget_the_future(self) -> datetime:
+        """Delete the rows of times to come, with one warning among all; returns PostgreSQL's time.
+
+        If it is the clock that is behind now, each timetable runs once more when it is right again.
+        """
+        found = await self._database.run(lambda tx: tx.fetchrow(_FORGET, early=EARLY))
+        assert found is not None, "an aggregate without groups has one row"
+        now: datetime = found["now"]
+        if found["times"]:
+            log.warning(
+                "times of the future had been dealt with: a clock is or was wrong",
+                times=found["times"],
+                latest=found["latest"].isoformat(),
+                now=now.isoformat(),
+            )
+        return now
+
     async def schedule_due(self, now: datetime) -> None:
         """Deal with every timetable's latest time up to `now`, once among all schedulers."""
         for job, timetable in self._timetables:
             await self._database.run(partial(self._deal, job, timetable, now))
 
     async def _deal(self, job: Job, timetable: Timetable, now: datetime, tx: Transaction) -> None:
-        last: datetime | None = await tx.fetchval(_LAST, timetable=timetable.name)
+        last: datetime | None = await tx.fetchval(_LAST, timetable=timetable.name, now=now)
         if last is None:
             # Never seen before: what it would have missed until now was not missed.
             await tx.fetchval(_INSERT, timetable=timetable.name, scheduled_for=now)

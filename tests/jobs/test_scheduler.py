@@ -119,6 +119,84 @@ async def test_the_night_of_a_changed_clock_runs_once(owner, scheduler):
         assert len(await runs(owner)) == 1
 
 
+@pytest.mark.parametrize("ahead", [timedelta(days=2), timedelta(days=3650)], ids=str)
+async def test_one_reading_of_a_clock_that_is_ahead_stops_nothing(owner, scheduler, ahead):
+    await scheduler.schedule_due(MONDAY)
+    await scheduler.schedule_due(MONDAY + ahead)
+    nights = [datetime(2026, 5, day, 0, tzinfo=UTC) for day in range(5, 12)]
+    for night in nights:
+        await scheduler.schedule_due(night + timedelta(hours=10))
+    done = [run["scheduled_for"] for run in await runs(owner)]
+    assert [each for each in done if each < MONDAY + timedelta(days=8)] == nights
+
+
+async def test_what_was_missed_before_a_clock_was_ahead_is_caught_up_once(owner, scheduler):
+    await scheduler.schedule_due(MONDAY)
+    await scheduler.schedule_due(MONDAY + timedelta(days=3650))
+    for minutes in range(5):
+        await scheduler.schedule_due(MONDAY + timedelta(days=10, minutes=minutes))
+    caught_up, wrong = await runs(owner)
+    assert caught_up["scheduled_for"] == datetime(2026, 5, 14, 0, tzinfo=UTC)
+    assert wrong["scheduled_for"].year == 2036
+
+
+async def test_a_clock_that_goes_back_by_an_hour_repeats_nothing(owner, scheduler):
+    await scheduler.schedule_due(MONDAY)
+    night = datetime(2026, 5, 5, 0, tzinfo=UTC)  # 02:00 in Berlin
+    for minutes in (30, -30, -1, 0, 30):
+        await scheduler.schedule_due(night + timedelta(minutes=minutes))
+    assert len(await runs(owner)) == 1
+
+
+async def test_the_clock_of_its_machine_is_not_asked(owner, database, eventually):
+    class Ahead(Clock):
+        def now(self):
+            return super().now() + timedelta(days=3650)
+
+    stopping = asyncio.Event()
+    scheduler = Scheduler(database, Ahead("UTC"), every_job(housekeeping_days=30))
+    running = asyncio.create_task(scheduler.run(stopping))
+
+    async def has_looked():
+        return await owner.fetchval("SELECT count(*) FROM scheduled_runs") == 3
+
+    await eventually(has_looked)
+    stopping.set()
+    await running
+    assert await owner.fetchval("SELECT bool_and(scheduled_for <= now()) FROM scheduled_runs")
+
+
+async def test_a_time_that_a_wrong_clock_dealt_with_is_due_when_it_comes(
+    owner, workers, eventually
+):
+    ran = (
+        "WITH message AS ("
+        "INSERT INTO outbox (topic, payload, state) VALUES ('job.x', '{}', 'DONE') RETURNING id) "
+        "INSERT INTO scheduled_runs (job, scheduled_for, message_id) "
+        "SELECT $1, now() + CAST($2 AS interval), id FROM message"
+    )
+    names = ("reconciliation-nightly", "reconciliation-weekly", "housekeeping-nightly")
+    for name in names:
+        for after in (timedelta(days=-20), timedelta(hours=5), timedelta(days=3650)):
+            await owner.execute(ran, name, after)
+    # So little early, it is done: a clock that goes back by an hour repeats nothing.
+    await owner.execute(ran, "sample", timedelta(minutes=59))
+    for _ in range(2):
+        workers.start("scheduler")
+
+    async def have_caught_up():
+        return await owner.fetchval("SELECT count(*) FROM outbox WHERE state = 'PENDING'") == 3
+
+    await eventually(have_caught_up)
+    ahead = await owner.fetch("SELECT job FROM scheduled_runs WHERE scheduled_for > now()")
+    assert [row["job"] for row in ahead] == ["sample"]
+    (warned,) = [orjson.loads(line) for line in workers.log.splitlines() if '"warning"' in line]
+    assert (warned["event"], warned["times"]) == (
+        "times of the future had been dealt with: a clock is or was wrong",
+        6,
+    )
+
+
 async def test_reconciliation_and_housekeeping_are_due_every_night(owner, database):
     scheduler = Scheduler(database, Clock("UTC"), every_job(housekeeping_days=30))
     await scheduler.schedule_due(MONDAY)

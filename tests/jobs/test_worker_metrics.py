@@ -151,6 +151,13 @@ async def test_the_last_success_of_each_timetable_is_told(owner, start, program)
             state,
             hours,
         )
+    # While a clock was wrong. Told as the last success, it would hide that there are no others.
+    await owner.execute(
+        "WITH message AS (INSERT INTO outbox (topic, payload, state, finished_at) "
+        "VALUES ('job.x', '{}', 'DONE', now() + interval '10 years') RETURNING id) "
+        "INSERT INTO scheduled_runs (job, scheduled_for, message_id) "
+        "SELECT 'housekeeping-nightly', now() - interval '1 hour', id FROM message"
+    )
     _, scraper = await start(program)
     found = await scraper.read()
     told = {name.split()[1]: value for name, value in found.items() if LAST_SUCCESS in name}
