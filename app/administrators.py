@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 import typer
 
 from app.domain.errors import DomainError, Invalid
-from app.infra.database import Database
-from app.infra.embedded import connected
-from app.infra.migrate import require_head
+from app.infra.opened import opened_database
 from app.infra.settings import Settings
 from app.services.auth.passwords import Passwords
 from app.services.first_admin import CreateAdmin, create_admin
@@ -52,16 +50,11 @@ def run(settings: Settings, order: Order) -> int:
 
 
 async def _create(settings: Settings, command: CreateAdmin) -> None:
-    async with connected(settings) as known:
-        url = known.database_url or ""
-        await require_head(url)
-        database = Database(url, read_url=known.database_read_url, pool_size=1)
+    async with opened_database(settings, pool_size=1) as database:
         passwords = Passwords()
-        await database.open()
         try:
             await database.run(lambda tx: create_admin(tx, command, passwords=passwords))
         finally:
-            await database.close()
             passwords.close()
 
 

@@ -39,7 +39,8 @@ def up() -> None:
     _log(settings)
     from app import supervisor
 
-    raise typer.Exit(supervisor.run(settings))
+    with _explained():
+        raise typer.Exit(supervisor.run(settings))
 
 
 @app.command()
@@ -103,7 +104,9 @@ def schedule() -> None:
 
 @app.command()
 def migrate(
-    revision: Annotated[str, typer.Argument(help="Up to this revision.")] = "head",
+    revision: Annotated[
+        str | None, typer.Argument(help="Up to this revision. Else: the newest.")
+    ] = None,
     down: Annotated[bool, typer.Option("--down", help="Down to REVISION instead.")] = False,
     check: Annotated[
         bool,
@@ -114,13 +117,17 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring the database's tables to this version."""
+    if down and revision is None:
+        # The newest is what it is at: nothing would be done, and it would look as if all had been.
+        typer.echo("--down needs a REVISION (`base`: down to nothing)", err=True)
+        raise typer.Exit(1)
     settings = _settings()
     _log(settings)
     with _explained():
         if check:
             asyncio.run(_check_drift(settings))
         else:
-            asyncio.run(_migrate(settings, revision, down=down))
+            asyncio.run(_migrate(settings, revision or "head", down=down))
 
 
 async def _migrate(settings: "Settings", revision: str, *, down: bool) -> None:
@@ -160,17 +167,11 @@ def seed() -> None:
 
 async def _seed(settings: "Settings") -> bool:
     from app.infra.clock import Clock
-    from app.infra.database import Database
-    from app.infra.embedded import connected
+    from app.infra.opened import opened_database
     from app.services import demo
 
-    async with connected(settings) as known:
-        database = Database(known.database_url or "", read_url=known.database_read_url)
-        await database.open()
-        try:
-            return await demo.seed(database, Clock(settings.company_time_zone))
-        finally:
-            await database.close()
+    async with opened_database(settings) as database:
+        return await demo.seed(database, Clock(settings.company_time_zone))
 
 
 @app.command(name="import")
@@ -245,22 +246,16 @@ def token(
 async def _token(settings: "Settings", email: str) -> str:
     from datetime import timedelta
 
-    from app.infra.database import Database
-    from app.infra.embedded import connected
+    from app.infra.opened import opened_database
     from app.services.auth.token_command import token_for
     from app.services.auth.tokens import AccessTokens
 
-    async with connected(settings) as known:
+    async with opened_database(settings) as database:
         tokens = AccessTokens(
             settings.secret_key.get_secret_value(),
             timedelta(minutes=settings.access_token_minutes),
         )
-        database = Database(known.database_url or "", read_url=known.database_read_url)
-        await database.open()
-        try:
-            return (await token_for(database, tokens, email)).text
-        finally:
-            await database.close()
+        return (await token_for(database, tokens, email)).text
 
 
 @app.command()
@@ -324,12 +319,13 @@ def _log(settings: "Settings") -> None:
 def _explained() -> Iterator[None]:
     """What the person at the keyboard can act on becomes a message instead of a traceback."""
     from app.infra.embedded import EmbeddedServerError
-    from app.infra.migrate import NotReady
+    from app.infra.migrate import SchemaDrift
+    from app.infra.reaching import NotReady
     from app.infra.settings import SettingsError
 
     try:
         yield
-    except (EmbeddedServerError, NotReady, SettingsError) as error:
+    except (EmbeddedServerError, NotReady, SchemaDrift, SettingsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

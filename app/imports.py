@@ -20,9 +20,9 @@ from rich.progress import (
 from rich.text import Text
 
 from app.domain.errors import DomainError
-from app.infra import migrate
 from app.infra.database import Database
-from app.infra.embedded import connected
+from app.infra.opened import opened_database
+from app.infra.reaching import NotReady
 from app.infra.settings import Settings
 from app.services.importing.importer import importer
 from app.services.importing.mapping import ImportMapping
@@ -54,9 +54,9 @@ async def run(settings: Settings, order: Order) -> int:
         mapping = _mapping(order.mapping)
         with report_to(order.report, spared=(order.file, order.mapping)) as write:
             watcher = _Terminal(console, order.file, write)
-            async with connected(settings) as known:
-                summary = await _import(known, order, mapping, watcher)
-    except (ImportRefused, DomainError, migrate.NotReady) as error:
+            async with opened_database(settings, pool_size=2) as database:
+                summary = await _import(database, order, mapping, watcher)
+    except (ImportRefused, DomainError, NotReady) as error:
         console.print(Text(f"Cannot import: {error}"), soft_wrap=True)
         return UNUSABLE
     _sum_up(summary, watcher, order)
@@ -64,21 +64,13 @@ async def run(settings: Settings, order: Order) -> int:
 
 
 async def _import(
-    settings: Settings, order: Order, mapping: ImportMapping, watcher: "_Terminal"
+    database: Database, order: Order, mapping: ImportMapping, watcher: "_Terminal"
 ) -> Summary:
-    database = Database(
-        settings.database_url or "", read_url=settings.database_read_url, pool_size=2
-    )
-    await migrate.require_head(settings.database_url or "")
-    await database.open()
-    try:
-        actor = await importer(database, mapping, order.user)
-        with watcher.shown():
-            return await import_file(
-                database, actor, mapping, order.file, watcher, is_dry_run=order.is_dry_run
-            )
-    finally:
-        await database.close()
+    actor = await importer(database, mapping, order.user)
+    with watcher.shown():
+        return await import_file(
+            database, actor, mapping, order.file, watcher, is_dry_run=order.is_dry_run
+        )
 
 
 def _mapping(path: Path) -> ImportMapping:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import asyncpg
 import structlog
 from starlette.types import ASGIApp
 
@@ -22,6 +21,7 @@ from app.infra.clock import Clock
 from app.infra.database import Database
 from app.infra.logging import configure_logging
 from app.infra.metrics import measure
+from app.infra.reaching import NotReady
 from app.infra.redis import new_client
 from app.infra.settings import Settings, SettingsError, read_settings
 from app.planner.catalogue import Catalogue
@@ -179,9 +179,8 @@ class _Server:
     async def _opened(self) -> bool:
         try:
             await self._database.open()
-        except (OSError, asyncpg.PostgresError) as error:
-            await self._database.close()
-            log.warning("PostgreSQL cannot be reached", reason=type(error).__name__)
+        except NotReady as error:
+            log.warning("the database is not ready, trying again", reason=str(error))
         else:
             self._is_open = True
         return self._is_open

@@ -21,6 +21,7 @@ from app.infra.database import Database, Statement
 from app.infra.embedded import EmbeddedServerError, embedded_servers, with_addresses
 from app.infra.migrate import upgrade
 from app.infra.programs import Program, ProgramError, keep_running
+from app.infra.reaching import NotReady
 from app.infra.settings import Settings
 from app.infra.terminal import Terminal
 from app.models import users
@@ -69,7 +70,10 @@ class _Supervisor:
         self._is_stopping = False
         self._work: asyncio.Task[None] | None = None
         self._terminal = Terminal(
-            sys.stdout.fileno(), prefixed=settings.log_format == "console", lost=self._stop
+            sys.stdout.fileno(),
+            sys.stderr.fileno(),
+            prefixed=settings.log_format == "console",
+            lost=self._stop,
         )
 
     async def run(self) -> int:
@@ -82,7 +86,7 @@ class _Supervisor:
         except asyncio.CancelledError:
             self._terminal.say("Stopped")
             return 0
-        except (EmbeddedServerError, PortInUseError) as error:
+        except (EmbeddedServerError, NotReady, PortInUseError) as error:
             self._terminal.fail(str(error))
         except ExceptionGroup as group:
             failed, unexpected = group.split(ProgramError)

@@ -15,6 +15,7 @@ from app.http.scraping import listen, scraped
 from app.infra.broker import close_broker, open_broker
 from app.infra.clock import Clock
 from app.infra.database import Database
+from app.infra.reaching import NotReady
 from app.infra.settings import Settings, SettingsError
 from app.jobs.actors import declare_actors
 from app.jobs.consumer import Consumer
@@ -35,6 +36,9 @@ THREADS_MILLISECONDS = 2000
 WORKER_CONNECTIONS = 2 * WORKER_THREADS + 3
 SCHEDULER_CONNECTIONS = 2
 DEFAULT_PACE = Pace()
+# Between two attempts to reach PostgreSQL at the start; the pause doubles from one to the other.
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +59,9 @@ async def _work(settings: Settings, jobs: tuple[Job, ...], pace: Pace) -> None:
     stopping = _stop_on_signals()
     database = Database(_database_url(settings), pool_size=WORKER_CONNECTIONS)
     broker = open_broker(_redis_url(settings))
-    await database.open()
     try:
+        if not await _opened(database, stopping):
+            return
         async with _scraped(settings, "worker_metrics_port", database, jobs):
             consumer = Consumer(database, jobs)
             actors = declare_actors(broker, jobs, consumer.consume)
@@ -76,8 +81,9 @@ async def _work(settings: Settings, jobs: tuple[Job, ...], pace: Pace) -> None:
 async def _schedule(settings: Settings, jobs: tuple[Job, ...]) -> None:
     stopping = _stop_on_signals()
     database = Database(_database_url(settings), pool_size=SCHEDULER_CONNECTIONS)
-    await database.open()
     try:
+        if not await _opened(database, stopping):
+            return
         clock = Clock(settings.company_time_zone)
         async with _scraped(settings, "scheduler_metrics_port", database, jobs):
             log.info("scheduler is running", time_zone=settings.company_time_zone)
@@ -85,6 +91,31 @@ async def _schedule(settings: Settings, jobs: tuple[Job, ...]) -> None:
     finally:
         await database.close()
         log.info("scheduler has stopped")
+
+
+async def _opened(database: Database, stopping: asyncio.Event) -> bool:
+    """Open it, for however long PostgreSQL is away; false when told to stop before it is there."""
+    opening = asyncio.create_task(_open(database))
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait((opening, told), return_when=asyncio.FIRST_COMPLETED)
+    is_open = opening.done()
+    opening.cancel()
+    told.cancel()
+    await asyncio.wait((opening, told))
+    if is_open:
+        opening.result()
+    return is_open
+
+
+async def _open(database: Database) -> None:
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await database.open()
+        except NotReady as error:
+            log.warning("the database is not ready, trying again", reason=str(error), seconds=pause)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as AsyncpgDialect  # noqa: N812 - it is a class
 
+from app.infra.reaching import reaching
 from app.infra.read_pool import ReadPool
 
 APPLICATION_ROLE = "customer_flow_app"
@@ -106,15 +107,16 @@ class Database:
 
     def __init__(self, url: str, *, read_url: str | None = None, pool_size: int = 10) -> None:
         self._url = url
-        self._read_url = read_url or url
+        self._read_url = read_url
         self._pool_size = pool_size
         self._write: asyncpg.Pool[asyncpg.Record] | None = None
         self._read: ReadPool | None = None
 
     async def open(self) -> None:
-        """Connect both pools; raises what the driver raises when PostgreSQL is not there."""
+        """Connect both pools, or none. Raises NotReady."""
         self._write = await _pool(
             self._url,
+            "DATABASE_URL",
             self._pool_size,
             {
                 "role": APPLICATION_ROLE,
@@ -125,19 +127,24 @@ class Database:
                 "plan_cache_mode": "force_generic_plan",
             },
         )
-        self._read = ReadPool(
-            await _pool(
-                self._read_url,
-                self._pool_size,
-                {
-                    "role": READER_ROLE,
-                    "application_name": "customer-flow read",
-                    "default_transaction_read_only": "on",
-                    "jit": "off",
-                    "statement_timeout": "30s",
-                },
-            ),
+        try:
+            self._read = ReadPool(await self._new_read_pool(), self._pool_size)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _new_read_pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        return await _pool(
+            self._read_url or self._url,
+            "DATABASE_READ_URL" if self._read_url else "DATABASE_URL",
             self._pool_size,
+            {
+                "role": READER_ROLE,
+                "application_name": "customer-flow read",
+                "default_transaction_read_only": "on",
+                "jit": "off",
+                "statement_timeout": "30s",
+            },
         )
 
     async def close(self) -> None:
@@ -197,18 +204,19 @@ class Database:
 
 
 async def _pool(
-    url: str, size: int, server_settings: dict[str, str]
+    url: str, setting: str, size: int, server_settings: dict[str, str]
 ) -> "asyncpg.Pool[asyncpg.Record]":
-    return await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=size,
-        server_settings={"timezone": "UTC", **server_settings},
-        statement_cache_size=300,
-        max_cacheable_statement_size=64 * 1024,
-        max_cached_statement_lifetime=0,
-        reset=_keep_session,
-    )
+    with reaching(url, setting):
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            server_settings={"timezone": "UTC", **server_settings},
+            statement_cache_size=300,
+            max_cacheable_statement_size=64 * 1024,
+            max_cached_statement_lifetime=0,
+            reset=_keep_session,
+        )
 
 
 def _is_closed(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> bool:

@@ -1,6 +1,9 @@
 """Migrations from inside the program: up, down, and whether the models still match."""
 
+import asyncio
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -8,30 +11,43 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from app.infra.reaching import MIGRATE_FIRST, NotReady, reaching
 
 _ROOT = Path(__file__).resolve().parents[2]
+# What is no fault of a migration.
+_REFUSALS: tuple[tuple[type[Exception], str], ...] = (
+    (
+        asyncpg.InsufficientPrivilegeError,
+        "the user may not; DATABASE_MIGRATION_URL must name the owner of the tables.",
+    ),
+    (asyncpg.LockNotAvailableError, "a table is in use for too long; run `migrate` again."),
+)
 
 
 class SchemaDrift(Exception):
     """The models and the migrations do not say the same."""
 
 
-class NotReady(Exception):
-    """The database cannot be reached, or is not at the version that this program needs."""
-
-
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` up to a revision. Blocks: call it from a thread."""
-    command.upgrade(_config(url), revision)
+    """Bring the database at `url` up to a revision. Blocks: call it from a thread.
+
+    Raises NotReady, also for a revision that there is no way to.
+    """
+    with _on_the_way_to(revision, url):
+        command.upgrade(_config(url), revision)
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the database at `url` back to a revision."""
-    command.downgrade(_config(url), revision)
+    """Take the database at `url` back to a revision. Raises NotReady, like `upgrade`."""
+    with _on_the_way_to(revision, url):
+        command.downgrade(_config(url), revision)
 
 
 def check_drift(url: str) -> None:
-    """Raises SchemaDrift, with the differences, unless migrations and models agree."""
+    """Raises SchemaDrift, with the differences, unless migrations and models agree. NotReady."""
+    asyncio.run(_look_at(url))
     with warnings.catch_warnings():
         # Alembic warns of what it cannot compare: then it is not compared, and the check is worth
         # less than it looks.
@@ -60,15 +76,35 @@ async def current(connection: "asyncpg.Connection[asyncpg.Record]") -> str | Non
 
 async def require_head(url: str) -> None:
     """Raises NotReady. Asks as the role of the address: before migrations, no other exists."""
-    try:
+    with reaching(url, "DATABASE_URL"):
         connection = await asyncpg.connect(url)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise NotReady(f"PostgreSQL cannot be reached: {error}") from error
     try:
         if await current(connection) != head():
-            raise NotReady("The database is not at this version: run `migrate` first.")
+            raise NotReady(MIGRATE_FIRST)
     finally:
         await connection.close()
+
+
+@contextmanager
+def _on_the_way_to(revision: str, url: str) -> Iterator[None]:
+    asyncio.run(_look_at(url))
+    try:
+        yield
+    except CommandError as error:
+        raise NotReady(f"Cannot migrate to {revision}: {error}.") from error
+    except DBAPIError as error:
+        cause = error.orig.__cause__ if error.orig else None
+        for kind, reason in _REFUSALS:
+            if isinstance(cause, kind):
+                raise NotReady(f"Cannot migrate to {revision}: {reason}") from error
+        raise
+
+
+async def _look_at(url: str) -> None:
+    """Raises NotReady. Within a migration, a failure to connect looks like any other."""
+    with reaching(url, "DATABASE_MIGRATION_URL or DATABASE_URL"):
+        connection = await asyncpg.connect(url)
+    await connection.close()
 
 
 def _config(url: str) -> Config:

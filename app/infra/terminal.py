@@ -12,14 +12,17 @@ _COLOURS = {"api": 36, "worker": 35, "scheduler": 33}
 
 
 class Terminal:
-    """Lines on a file descriptor: with colours on a terminal, plain elsewhere.
+    """Lines on a file descriptor, failures on another: with colours on a terminal, plain elsewhere.
 
     When nobody reads any more (a closed terminal or pipe), `lost` is called once and the rest is
     dropped: stopping in order must not fail for want of a listener.
     """
 
-    def __init__(self, descriptor: int, *, prefixed: bool, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, descriptor: int, failures: int, *, prefixed: bool, lost: Callable[[], None]
+    ) -> None:
         self._descriptor = descriptor
+        self._failures = failures
         self._prefixed = prefixed
         self._lost = lost
         self._is_heard = True
@@ -27,43 +30,43 @@ class Terminal:
 
     def say(self, message: str) -> None:
         """One step of what is being done."""
-        self._print(Text.assemble(("» ", "bold green"), message))
+        self._print(self._descriptor, Text.assemble(("» ", "bold green"), message))
 
     def fail(self, message: str) -> None:
         """Why it does not go on."""
-        self._print(Text.assemble(("Cannot go on: ", "bold red"), message))
+        self._print(self._failures, Text.assemble(("Cannot go on: ", "bold red"), message))
 
     def show(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
         """A small table of two columns under a title."""
         table = Table(box=None, show_header=False, padding=(0, 2))
         for left, right in rows:
             table.add_row(Text(left, "bold"), Text(right))
-        self._print(Text(f"\n{title}", "bold"), table)
+        self._print(self._descriptor, Text(f"\n{title}", "bold"), table)
 
     def pass_on(self, name: str, line: bytes) -> None:
         """A line of a child program. JSON lines stay JSON: no name before them."""
         if not self._prefixed:
-            self._write(line + b"\n")
+            self._write(self._descriptor, line + b"\n")
             return
         prefix = f"{name:<9} | "
         if self.is_interactive:
             prefix = f"\x1b[{_COLOURS.get(name, 34)}m{prefix}\x1b[0m"
-        self._write(prefix.encode() + line + b"\n")
+        self._write(self._descriptor, prefix.encode() + line + b"\n")
 
-    def _print(self, *parts: Text | Table) -> None:
+    def _print(self, descriptor: int, *parts: Text | Table) -> None:
         console = Console(
-            file=io.StringIO(), force_terminal=self.is_interactive, highlight=False, width=120
+            file=io.StringIO(), force_terminal=os.isatty(descriptor), highlight=False, width=120
         )
         with console.capture() as captured:
             for part in parts:
                 console.print(part, soft_wrap=True)
         lines = (line.rstrip() for line in captured.get().splitlines())
-        self._write("".join(f"{line}\n" for line in lines).encode())
+        self._write(descriptor, "".join(f"{line}\n" for line in lines).encode())
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, descriptor: int, data: bytes) -> None:
         try:
             while data and self._is_heard:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[os.write(descriptor, data) :]
         except OSError:
             self._is_heard = False
             self._lost()

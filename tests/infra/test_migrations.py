@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
 from app.infra.migrate import SchemaDrift, check_drift, current, downgrade, head, upgrade
+from app.infra.reaching import NotReady
 from tests.conftest import ROOT, administer, own_database
 
 OURS = """
@@ -68,3 +71,28 @@ async def test_drift_is_told(empty: str) -> None:
     with pytest.raises(SchemaDrift, match="surprise"):
         await asyncio.to_thread(check_drift, empty)
     assert REVISIONS[0] == head()
+
+
+async def test_a_table_in_use_is_no_fault_of_a_migration(empty: str) -> None:
+    await asyncio.to_thread(upgrade, empty)
+    busy = await asyncpg.connect(empty)
+    async with busy.transaction():
+        await busy.execute("LOCK TABLE outbox")
+        with pytest.raises(NotReady, match="a table is in use for too long; run `migrate` again"):
+            await asyncio.to_thread(downgrade, empty, "-1")
+    await busy.close()
+
+
+async def test_who_does_not_own_the_tables_is_told(empty: str) -> None:
+    await asyncio.to_thread(upgrade, empty)
+    guest = f"guest_{uuid4().hex[:12]}"
+    await administer(empty, f"CREATE ROLE {guest} LOGIN PASSWORD '{guest}'")
+    parts = urlsplit(empty)
+    place = parts.netloc.rpartition("@")[2]
+    try:
+        with pytest.raises(NotReady, match="DATABASE_MIGRATION_URL must name the owner"):
+            await asyncio.to_thread(
+                upgrade, urlunsplit(parts._replace(netloc=f"{guest}:{guest}@{place}"))
+            )
+    finally:
+        await administer(empty, f"DROP ROLE {guest}")
