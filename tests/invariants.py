@@ -141,6 +141,16 @@ INVARIANTS: dict[str, str] = {
         SELECT entry ->> 1 FROM idempotency_keys, jsonb_array_elements(result -> 'entries') entry
         GROUP BY entry ->> 1 HAVING count(*) > 1
     """,
+    "what is audited of a customer has the names of its columns": """
+        SELECT event.id, recorded.key FROM audit_events event,
+            jsonb_object_keys(coalesce(event.before, '{}') || coalesce(event.after, '{}'))
+                AS recorded (key)
+        WHERE event.subject_type = 'Customer' AND event.outcome = 'DONE'
+            AND recorded.key NOT IN (
+                SELECT column_name FROM information_schema.columns
+                WHERE table_schema = 'public' AND table_name IN ('customers', 'accounts')
+            )
+    """,
     "every entry is audited once and announced once": """
         WITH audited AS (
             SELECT subject_id, count(*) AS events FROM audit_events

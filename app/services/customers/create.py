@@ -44,7 +44,9 @@ async def create_customer(tx: Transaction, actor: Actor, command: CreateCustomer
     actor.require(COORDINATE)
     values = checked(command)
     values["assigned_to"] = await _assignee(tx, actor, command)
-    customer_id: UUID | None = await tx.fetchval(_INSERT, **values)
+    customer_id: UUID | None = await tx.fetchval(
+        _INSERT, **values, zero=money.zero(values["currency"])
+    )
     if customer_id is None:
         raise DomainError(
             ErrorCode.DUPLICATE_CODE,
@@ -90,7 +92,6 @@ def checked(command: CreateCustomer) -> dict[str, Any]:
         ),
         "tags": customer_fields.tags(command.tags, "tags"),
         "credit_limit": credit_limit,
-        "zero": money.zero(currency),
     }
 
 
