@@ -22,6 +22,9 @@ from app.http.refusals import CLOSE, refusal
 MAX_HEAD_BYTES = 64 * 1024
 """Of the address and the headers of one request, and of trailers after its body."""
 
+PORTION_BYTES = 16 * 1024
+"""That the parser is given at once: so much of a header may it keep that nobody has counted."""
+
 HELD_BYTES = 64 * 1024
 
 _HEADER_PUNCTUATION = len(b": \r\n")
@@ -51,13 +54,19 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport = cast("asyncio.Transport", _OneWrite(transport, self.loop))
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes have come. After a refusal nothing is read any more."""
-        if self._is_refused:
-            return
-        self._untold_bytes += len(data)
-        super().data_received(data)
-        if self._head_bytes + self._untold_bytes > MAX_HEAD_BYTES and not self._is_refused:
-            self._refuse()
+        """Some bytes have come. After a refusal nothing is read any more.
+
+        Of what is received at once the parser may tell a part, and keep a header that has no end
+        yet: only by small portions can that be counted.
+        """
+        for start in range(0, len(data), PORTION_BYTES):
+            if self._is_refused or self.transport.is_closing():
+                return
+            portion = data[start : start + PORTION_BYTES]
+            self._untold_bytes += len(portion)
+            super().data_received(portion)
+            if self._head_bytes + self._untold_bytes > MAX_HEAD_BYTES and not self._is_refused:
+                self._refuse()
 
     def send_400_response(self, msg: str) -> None:
         """The parser has stopped: at what is no HTTP, or at what is too large."""
@@ -106,7 +115,10 @@ class HttpProtocol(HttpToolsProtocol):
             raise HeadTooLarge
 
     def _refuse(self) -> None:
-        """Answer, after the requests before this one, and close; within a body only close."""
+        """Answer, after the requests before this one, and close; within a body only close.
+
+        Who is still sending may see the connection end before the answer.
+        """
         self._is_refused = True
         if not self._is_head:
             self.transport.close()

@@ -7,8 +7,8 @@ escaped, on a terminal or in a log. So an address is read here first, and never 
 from urllib.parse import parse_qs, urlsplit
 
 UNREADABLE = (
-    "cannot be read as an address: special characters of the user's name and the password are "
-    "written %XX, / for example %2F and @ %40"
+    "cannot be read as an address: special characters of the user's name, the password and the "
+    "parameters are written %XX, / for example %2F and @ %40"
 )
 
 

@@ -233,7 +233,7 @@ class Compiler:
                 return declaration.mask(value) if declaration.mask else None
             if declaration.subject is not None:
                 subject = declaration.subject(row)
-                return RecordedValues(self, value, subject, row, rows).json()
+                return RecordedValues(self, field.coordinate, value, subject, row, rows).json()
             return as_json(value, declaration.kind)
         if isinstance(declaration, GlobalIdLeaf):
             return global_id(planned_type, row)

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.planner.access import Make
+from app.planner.access import Make, visible
 from app.planner.catalogue import PlannedField, PlannedType, has_masked_form
 from app.planner.rows import PlannedRow
-from app.policies.conditions import ScopeCondition
-from app.schema.types.declaration import Embedded, Leaf, Owner
+from app.policies.conditions import ALWAYS, ScopeCondition
+from app.schema.types.declaration import Embedded, Leaf, One, Owner
 from app.schema.types.sql import constant
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ class RecordedValues:
     def __init__(
         self,
         compiler: "Compiler",
+        coordinate: str,
         content: ColumnElement[Any],
         subject: ColumnElement[Any],
         row: PlannedRow,
         rows: ScopeCondition,
     ) -> None:
         self.compiler = compiler
+        self.coordinate = coordinate
         self.content = content
         self.subject = subject
         self.row = row
@@ -50,11 +52,21 @@ class RecordedValues:
         for planned_type in self.compiler.catalogue.node_types():
             assert planned_type.source is not None
             if planned_type.source.owner is Owner.CUSTOMER:
-                kept_back = self._kept_back(planned_type)
-                if kept_back:
-                    is_meant = self.subject == constant(planned_type.name)
-                    branches.append((is_meant, self._rebuilt(kept_back)))
+                shown = self._of(planned_type)
+                if shown is not self.content:
+                    branches.append((self.subject == constant(planned_type.name), shown))
         return case(*branches, else_=self.content) if branches else self.content
+
+    def _of(self, planned_type: PlannedType) -> ColumnElement[Any]:
+        """What is shown of a row of this type: nothing, where the viewer has no such row."""
+        kept_back = self._kept_back(planned_type)
+        shown = self._rebuilt(kept_back) if kept_back else self.content
+        guards = self.compiler.guards
+        seen = guards.rows(planned_type)
+        if seen.covers(self.rows):
+            return shown
+        guards.withheld[self.coordinate] = None
+        return case((visible(self.row.source, seen, self.row), shown), else_=null())
 
     def _rebuilt(self, kept_back: dict[str, ColumnElement[Any]]) -> ColumnElement[Any]:
         key: ColumnElement[Any] = literal_column(f'"{self.name}"."key"', Text())
@@ -79,6 +91,12 @@ class RecordedValues:
         if isinstance(field.declaration, Leaf):
             if field.declaration.column is not None:
                 yield field.declaration.column, self._shown(field, partial(self._leaf, field))
+        elif isinstance(field.declaration, One):
+            if field.declaration.column is not None:
+                yield (
+                    field.declaration.column.name,
+                    self._shown(field, partial(self._reference, field)),
+                )
         elif isinstance(field.declaration, Embedded):
             embedded_type = self.compiler.catalogue.type(field.target)
             for part in embedded_type.fields.values():
@@ -98,6 +116,15 @@ class RecordedValues:
             return None
         text: ColumnElement[Any] = self.value.op("#>>")(literal_column("'{}'"))
         return func.to_jsonb(field.declaration.mask(cast(text, Text)))
+
+    def _reference(self, field: PlannedField, masked: bool) -> ColumnElement[Any] | None:
+        """The id of a row of another type: only for who sees all of them."""
+        if masked:
+            return None
+        if self.compiler.guards.rows(self.compiler.catalogue.type(field.item)).covers(ALWAYS):
+            return self.value
+        self.compiler.guards.withheld[field.coordinate] = None
+        return null()
 
     def _part(
         self, embedded_type: PlannedType, part: PlannedField, masked: bool

@@ -4,9 +4,10 @@ from functools import cache
 from typing import Any
 
 import orjson
-from graphql import GraphQLObjectType, GraphQLSchema, get_named_type
+from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type
 
 from app.models import metadata
+from app.policies.conditions import ALWAYS
 from tests.planner.oracle_fields import MASKS, has_masked_form, snake
 from tests.planner.sight import EMBEDDED, TABLES, Sight
 from tests.planner.world import Row
@@ -21,6 +22,9 @@ RENAMED = {
     "Customer.creditLimit": "credit_limit",
     "Customer.effectiveCreditLimit": "credit_limit",
 }
+
+REFERENCES = {"Customer.assignedTo": "User"}
+"""Fields whose column is the id of another row."""
 
 Chain = tuple[str, ...]
 """A field, or a field and one of the object that it embeds."""
@@ -42,7 +46,9 @@ def chains(schema: GraphQLSchema, subject: str) -> dict[Chain, str]:
                 found[coordinate, f"{target.name}.{part}"] = PREFIXES[target.name] + snake(part)
         elif coordinate in RENAMED:
             found[(coordinate,)] = RENAMED[coordinate]
-        elif name != "id" and snake(name) in columns:
+        elif coordinate in REFERENCES or (
+            name != "id" and is_leaf_type(target) and snake(name) in columns
+        ):
             found[(coordinate,)] = snake(name)
     return found
 
@@ -54,6 +60,8 @@ def content(sight: Sight, schema: GraphQLSchema, event: Row, column: str) -> Any
     given = orjson.loads(event[column])
     if event["subject_type"] not in SUBJECTS:
         return given
+    if not sight.rows(event["subject_type"]).holds(sight.facts("AuditEvent", event)):
+        return None
     by_key: dict[str, Chain] = {}
     for chain, key in chains(schema, event["subject_type"]).items():
         by_key.setdefault(key, chain)
@@ -61,6 +69,12 @@ def content(sight: Sight, schema: GraphQLSchema, event: Row, column: str) -> Any
         key: _shown(sight, schema, event, by_key[key], each) if key in by_key else each
         for key, each in sorted(given.items(), key=_as_stored)
     }
+
+
+def sees_reference(sight: Sight, coordinate: str) -> bool:
+    """Ids of other rows are for who sees all of those."""
+    related = REFERENCES.get(coordinate)
+    return related is None or sight.rows(related).covers(ALWAYS)
 
 
 def _as_stored(item: tuple[str, Any]) -> tuple[int, bytes]:
@@ -72,6 +86,8 @@ def _as_stored(item: tuple[str, Any]) -> tuple[int, bytes]:
 def _shown(sight: Sight, schema: GraphQLSchema, event: Row, chain: Chain, given: Any) -> Any:
     facts = sight.facts("AuditEvent", event)
     state = "whole"
+    if not sees_reference(sight, chain[0]):
+        return None
     for coordinate in chain:
         access = sight.access(coordinate)
         if access.when_whole.holds(facts):

@@ -29,7 +29,7 @@ from app.domain.global_id import decode, decode_as
 from app.policies.conditions import ScopeCondition
 from tests.planner.oracle_fields import CONCRETE, TAGS, has_masked_form
 from tests.planner.oracle_lists import DEFAULT_PAGE, ORDER_FIELDS, SEARCHED, Listing
-from tests.planner.oracle_recorded import RECORDED, SUBJECTS, chains
+from tests.planner.oracle_recorded import RECORDED, SUBJECTS, chains, sees_reference
 from tests.planner.sight import COMPUTED, EMBEDDED, PARTS, Sight
 
 MAX_PAGE = 1000
@@ -224,7 +224,7 @@ class Survey:
         shows_form = self._kept_back(coordinate, rows)
         is_hidden = (self.sight.access(coordinate).when_whole & rows).is_never
         if coordinate in RECORDED and not is_hidden:
-            self._recorded(rows)
+            self._recorded(coordinate, rows)
         target = get_named_type(self.schema.type_map[type_name].fields[name].type)
         if shows_form and target.name in EMBEDDED:
             self._forms(target.name, [node.selection_set for node in nodes], rows)
@@ -255,11 +255,16 @@ class Survey:
             self.withheld.add(coordinate)
         return shows_form
 
-    def _recorded(self, rows: ScopeCondition) -> None:
+    def _recorded(self, coordinate: str, rows: ScopeCondition) -> None:
         """Of the values in an event, those that their own fields keep back."""
         for subject in SUBJECTS:
+            if not self.sight.rows(subject).covers(rows):
+                self.withheld.add(coordinate)
             for whole, *part in chains(self.schema, subject):
                 shows_form = self._kept_back(whole, rows)
+                is_hidden = (self.sight.access(whole).when_whole & rows).is_never
+                if not is_hidden and not sees_reference(self.sight, whole):
+                    self.withheld.add(whole)
                 if not part:
                     continue
                 if not (self.sight.access(whole).when_whole & rows).is_never:

@@ -10,6 +10,7 @@ from tests.generation.operations import Operation
 from tests.planner.agreement import check
 from tests.planner.company import Company
 from tests.planner.conftest import PROFILE
+from tests.planner.corpus import TRAILS
 from tests.planner.harness import POLICY
 from tests.planner.policies import policies
 
@@ -40,3 +41,16 @@ def test_a_part_that_is_denied_is_not_shown_in_a_masked_whole(
     policy = Policy(version=POLICY.version, rules=(*POLICY.rules, rule))
     text = f"{{ customers {{ nodes {{ billingAddress {{ city {part} }} }} }} }}"
     check(company, name, Operation(text, {}, {}), policy)
+
+
+@pytest.mark.parametrize("name", ["auditor", "manager_auditor", "controller"])
+@pytest.mark.parametrize("scope", ["ALL", "TEAM", "OWN"])
+@pytest.mark.parametrize("denied", ["LedgerEntry", "User", "Customer.assignedTo", "ledger.amount"])
+def test_nothing_that_is_denied_is_shown_as_recorded(
+    company: Company, name: str, scope: str, denied: str
+) -> None:
+    rules = [
+        rule_from((role, denied, "read", scope, "DENY", "added"))
+        for role in company.viewer(name)["roles"]
+    ]
+    check(company, name, TRAILS, Policy(version=POLICY.version, rules=(*POLICY.rules, *rules)))

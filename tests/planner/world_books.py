@@ -263,6 +263,7 @@ def _recorded(name: str) -> str:
         "locale": "nl",
         "payment_terms_days": 14,
         "credit_limit": "450.00",
+        "assigned_to": str(key("user", "sales_rep")),
         "tags": [name],
         "unheard_of": name,
     }

@@ -137,6 +137,7 @@ class Customer(Node):
     assigned_to: User | None = declare(
         One(
             link=lambda customer, user: user[users.c.id] == customer[_CUSTOMERS.assigned_to],
+            column=_CUSTOMERS.assigned_to,
             filterable=True,
             absence="unassigned",
         )

@@ -140,10 +140,12 @@ class One:
     """At most one row of another type. `concrete` names it where the field is an interface.
 
     Where `filterable`, lists filter by the related row's id; `absence` names the filter for rows
-    that have none. Both count only related rows that the viewer can see.
+    that have none. Both count only related rows that the viewer can see. `column` is the one that
+    holds the related row's id, where what is recorded of a row has it.
     """
 
     link: Link
+    column: Column[Any] | None = None
     guard: str | None = None
     concrete: str | None = None
     filterable: bool = False
