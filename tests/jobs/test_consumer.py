@@ -31,6 +31,17 @@ async def state(owner, message_id):
     )
 
 
+async def begun(owner, consumer, eventually, message_id):
+    """Consumes a message; the task, in the middle of its first attempt."""
+    task = asyncio.create_task(consumer.consume(message_id))
+
+    async def has_begun():
+        return await state(owner, message_id) == ("PENDING", 1)
+
+    await eventually(has_begun)
+    return task
+
+
 @pytest.fixture
 def consumer(database):
     return Consumer(database, TEST_JOBS, retry_seconds=0)
@@ -123,12 +134,7 @@ async def test_a_step_that_takes_too_long_is_a_failed_attempt(database, owner):
 
 async def test_a_cancelled_step_is_undone_and_not_counted(database, owner, consumer, eventually):
     message_id = await send(database, steps=2, seconds=30)
-    task = asyncio.create_task(consumer.consume(message_id))
-
-    async def has_begun():
-        return await state(owner, message_id) == ("PENDING", 1)
-
-    await eventually(has_begun)
+    task = await begun(owner, consumer, eventually, message_id)
     await consumer.stop(0.1)
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -142,12 +148,7 @@ async def test_a_cancelled_step_is_undone_and_not_counted(database, owner, consu
 
 async def test_a_stopping_consumer_ends_the_step_at_hand(database, owner, consumer, eventually):
     message_id = await send(database, steps=2, seconds=0.5)
-    task = asyncio.create_task(consumer.consume(message_id))
-
-    async def has_begun():
-        return await state(owner, message_id) == ("PENDING", 1)
-
-    await eventually(has_begun)
+    task = await begun(owner, consumer, eventually, message_id)
     await consumer.stop(30)
     await task
     assert len(await effects(owner)) == 1

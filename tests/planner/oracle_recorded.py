@@ -92,8 +92,7 @@ def _shown(sight: Sight, schema: GraphQLSchema, event: Row, chain: Chain, given:
         access = sight.access(coordinate)
         if access.when_whole.holds(facts):
             continue
-        has_form = coordinate in MASKS or has_masked_form(schema, coordinate)
-        if not (has_form and access.when_masked.holds(facts)):
+        if not (has_masked_form(schema, coordinate) and access.when_masked.holds(facts)):
             return None
         state = "masked"
     if state == "whole" or given is None:

@@ -265,14 +265,10 @@ class Survey:
                 is_hidden = (self.sight.access(whole).when_whole & rows).is_never
                 if not is_hidden and not sees_reference(self.sight, whole):
                     self.withheld.add(whole)
-                if not part:
-                    continue
-                if not (self.sight.access(whole).when_whole & rows).is_never:
+                if part and not is_hidden:
                     self._kept_back(part[0], rows)
-                if shows_form:
-                    access = self.sight.access(part[0])
-                    if not (access.when_whole | access.when_masked).covers(rows):
-                        self.withheld.add(part[0])
+                if part and shows_form:
+                    self._form_kept_back(part[0], rows)
 
     def _computed(
         self,
@@ -307,9 +303,12 @@ class Survey:
         for nodes in self.collect(type_name, sets).values():
             coordinate = f"{type_name}.{nodes[0].name.value}"
             if coordinate in self.sight.groups:
-                access = self.sight.access(coordinate)
-                if not (access.when_whole | access.when_masked).covers(rows):
-                    self.withheld.add(coordinate)
+                self._form_kept_back(coordinate, rows)
+
+    def _form_kept_back(self, coordinate: str, rows: ScopeCondition) -> None:
+        access = self.sight.access(coordinate)
+        if not (access.when_whole | access.when_masked).covers(rows):
+            self.withheld.add(coordinate)
 
     def _page(
         self, coordinate: str, item: str, key: str, nodes: list[FieldNode], rows: ScopeCondition
