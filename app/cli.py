@@ -50,6 +50,15 @@ def serve() -> None:
     _log(settings)
     import uvicorn
 
+    from app.http.connections import Bounds, Connections, most_connections
+    from app.http.protocol import speaking
+
+    bounds = Bounds(
+        most=most_connections(settings.max_connections),
+        idle_seconds=settings.idle_connection_seconds,
+        head_seconds=settings.head_seconds,
+        body_seconds=settings.body_seconds,
+    )
     with _explained():
         if settings.oidc_issuer is None:
             _ = settings.secret_key  # refused here, once, and not by every process again and again
@@ -60,13 +69,14 @@ def serve() -> None:
         port=settings.port,
         workers=settings.server_processes,
         loop="uvloop",
-        http="app.http.protocol:HttpProtocol",
+        http=speaking(Connections(bounds)),
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=settings.idle_connection_seconds,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

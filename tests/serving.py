@@ -57,6 +57,9 @@ class Server:
     place: Path
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
     settings: Mapping[str, str] = field(default_factory=dict)
+    open_files: int | None = None
+    """How many files the system lets it open; None: as many as this process."""
+
     port: int = field(default_factory=free_port)
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
@@ -96,9 +99,13 @@ class Server:
             "LOG_FORMAT": "json",
             **self.settings,
         }
+        command = [sys.executable, "-m", "app.cli", "serve"]
+        if self.open_files is not None:
+            limited = f'ulimit -n {self.open_files} && exec "$@"'
+            command = ["/bin/sh", "-c", limited, "sh", *command]
         with (self.place / "server.log").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve"],
+                command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

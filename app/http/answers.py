@@ -1,6 +1,7 @@
 """What is sent back."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import orjson
 from starlette.types import Send
@@ -31,6 +32,21 @@ def answer_of(refused: Refused, media_type: bytes) -> HttpAnswer:
     fault = refused.fault
     status = fault.legacy_status if media_type == LEGACY else fault.status
     return HttpAnswer(status, orjson.dumps({"errors": refused.errors}), refused.headers)
+
+
+def raw_answer(answer: HttpAnswer) -> bytes:
+    """A whole JSON answer in HTTP/1.1, for a client whose request reached no application."""
+    headers = [
+        (b"content-type", LEGACY + b"; charset=utf-8"),
+        (b"content-length", b"%d" % len(answer.body)),
+        *PRIVATE,
+        *(each for each in answer.headers if each[0] != b"connection"),
+        (b"connection", b"close"),
+    ]
+    reason = HTTPStatus(answer.status).phrase.encode()
+    lines = [b"HTTP/1.1 %d %b" % (answer.status, reason)]
+    lines += [b"%b: %b" % header for header in headers]
+    return b"\r\n".join((*lines, b"", answer.body))
 
 
 async def send_json(send: Send, answer: HttpAnswer, media_type: bytes = LEGACY) -> None:

@@ -13,11 +13,12 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from app.http.connections import Bounds, Connections
 from app.http.metrics import Metrics
-from app.http.protocol import HttpProtocol
+from app.http.protocol import speaking
 
 MAX_CONNECTIONS = 16
-"""More than any number of scrapers: whoever opens more is turned away."""
+"""More than any number of scrapers: of more, those that say nothing are ended."""
 
 SHUTDOWN_SECONDS = 1
 
@@ -35,7 +36,7 @@ async def scraped(
     """Answer at `/metrics` for the length of the block, and close the socket."""
     config = uvicorn.Config(
         Starlette(routes=[Route("/metrics", metrics.page)]),
-        http=HttpProtocol,
+        http=speaking(Connections(Bounds(most=MAX_CONNECTIONS))),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -43,7 +44,6 @@ async def scraped(
         server_header=False,
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = _Server(config)

@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
-__all__ = ["CONTENT_TYPE_LATEST", "measure", "observe_request", "rendered"]
+__all__ = [
+    "CONTENT_TYPE_LATEST",
+    "measure",
+    "observe_connection_end",
+    "observe_request",
+    "rendered",
+]
 
 NO_OPERATION = "none"
 
@@ -21,6 +27,11 @@ REQUEST_SECONDS = Histogram(
     "How long an answer took.",
     ["kind"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+CONNECTIONS_ENDED = Counter(
+    "customer_flow_http_connections_ended",
+    "Connections that the server ended: by what they did not do in time, or because all were taken.",
+    ["reason"],
 )
 
 # A labelled child is looked up under a lock; there are few of them, and each request needs two.
@@ -37,6 +48,11 @@ def observe_request(kind: str | None, status: int, seconds: float) -> None:
         _seconds[label] = REQUEST_SECONDS.labels(label)
     counter.inc()
     _seconds[label].observe(seconds)
+
+
+def observe_connection_end(reason: str) -> None:
+    """The server has ended a connection, or turned one away. `reason` is of a closed set."""
+    CONNECTIONS_ENDED.labels(reason).inc()
 
 
 def measure(name: str, description: str, read: Callable[[], float]) -> None:

@@ -123,6 +123,18 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(default=1_000_000, ge=1_000, le=100_000_000)
     """Largest request body."""
 
+    max_connections: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Most connections of one API server process; as far as it may open files."""
+
+    idle_connection_seconds: int = Field(default=30, ge=1, le=3600)
+    """How long a connection may say nothing between requests, or before the first."""
+
+    head_seconds: int = Field(default=10, ge=1, le=3600)
+    """How long a request's address and headers may take to arrive."""
+
+    body_seconds: int = Field(default=30, ge=1, le=3600)
+    """How long its body may, and how long a client may fetch nothing of an answer."""
+
     database_pool_size: int = Field(default=10, ge=1, le=100)
     """Most connections per pool; a process has two pools."""
 
