@@ -17,12 +17,21 @@ SCHEME = "bearer"
 
 
 class Caller:
-    """Whoever sent this request. `actor` is None when they did not prove who they are."""
+    """Whoever sent this request. `actor` is None when they did not prove who they are.
 
-    __slots__ = ("_ask", "actor")
+    `refused` says why the token that they sent does not; None when they sent none.
+    """
 
-    def __init__(self, actor: Actor | None, ask: Callable[[], Awaitable[Actor]]) -> None:
+    __slots__ = ("_ask", "actor", "refused")
+
+    def __init__(
+        self,
+        actor: Actor | None,
+        ask: Callable[[], Awaitable[Actor]],
+        refused: str | None = None,
+    ) -> None:
         self.actor = actor
+        self.refused = refused
         self._ask = ask
 
     @property
@@ -40,8 +49,8 @@ async def caller_of(
         return Caller(None, _nobody)
     try:
         actor = await authentication.actor(bearer, request_id)
-    except TokenRefused:
-        return Caller(None, _nobody)
+    except TokenRefused as error:
+        return Caller(None, _nobody, error.reason)
     return Caller(actor, lambda: authentication.actor_now(bearer, request_id))
 
 

@@ -18,6 +18,8 @@ class Exchange:
     kind: str | None = None
     operation: str | None = None
     actor: str | None = None
+    refused_token: str | None = None
+    """Why the token that came proves nothing, a fixed word; None: it does, or none came."""
     status: int = 0
     bytes: int = 0
 

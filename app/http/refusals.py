@@ -12,9 +12,11 @@ from app.domain.errors import DomainError
 from app.http import statuses
 from app.http.statuses import Fault
 from app.planner.documents import InvalidDocument
-from app.services.auth.identity import IssuerUnavailable, TokenRefused
+from app.services.auth.identity import EXPIRED, IssuerUnavailable, TokenRefused
 
 RETRY_AFTER_SECONDS = b"2"
+
+_EXPIRED = b'Bearer error="invalid_token", error_description="expired"'
 
 CLOSE = ((b"connection", b"close"),)
 """For a request of which the rest is not read: the connection cannot be used again."""
@@ -72,10 +74,15 @@ def refusal(
     return Refused(fault, [typed(fault.code, message, path)], headers)
 
 
-def unauthenticated() -> Refused:
-    """Always the same words, whatever was asked and whatever was wrong with the token."""
+def unauthenticated(reason: str | None = None) -> Refused:
+    """Always the same words, whatever was asked and whatever was wrong with the token.
+
+    But for one `reason`: whose token was good and has run out is told to fetch a new one, in the
+    header of RFC 6750. Only who once proved who they are can have such a token.
+    """
+    challenge = _EXPIRED if reason == EXPIRED else b"Bearer"
     return refusal(
-        statuses.UNAUTHENTICATED, "Sign in.", headers=((b"www-authenticate", b"Bearer"),)
+        statuses.UNAUTHENTICATED, "Sign in.", headers=((b"www-authenticate", challenge),)
     )
 
 
@@ -145,7 +152,7 @@ _EXPECTED: tuple[tuple[_Kind, Callable[[Any], Refused]], ...] = (
     (InvalidDocument, lambda error: _invalid(error.errors)),
     (GraphQLError, lambda error: _invalid([error])),
     (TOO_MUCH, lambda _error: refusal(statuses.INVALID, "This reads too much: ask for less.")),
-    (TokenRefused, lambda _error: unauthenticated()),
+    (TokenRefused, lambda error: unauthenticated(error.reason)),
     ((IssuerUnavailable, *OUTAGES), _away),
 )
 

@@ -1,5 +1,6 @@
 """Whoever is not signed in learns that they have to be, and nothing else."""
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest
 
 from app.infra.database import Database
 from app.policies.roles import Role
+from app.services.auth.identity import EXPIRED, TokenRefused
 from app.services.auth.tokens import AccessTokens
 from tests.factories import make_user
 from tests.http.calling import PASSWORD, SECRET, Client
@@ -76,6 +78,57 @@ async def test_what_proves_nothing_is_as_good_as_nothing(
     )
 
     assert answer.status_code == 401
+
+
+HOUR_AGO = time.time() - 3600
+
+
+def expired(key: str = SECRET) -> str:
+    """A token that has run out, signed with our key or another."""
+    tokens = AccessTokens(key, timedelta(minutes=10), now=lambda: HOUR_AGO)
+    return tokens.issue(uuid4(), 1).text
+
+
+@pytest.mark.parametrize(
+    "asked", ["{ viewer { roles } }", "{ customers { totalCount } }", "no GraphQL {", ""]
+)
+async def test_a_token_of_ours_that_has_run_out_says_so(stranger: Client, asked: str) -> None:
+    answer = await Client(stranger.http, expired()).ask(asked)
+
+    assert answer.status_code == 401
+    challenge = 'Bearer error="invalid_token", error_description="expired"'
+    assert answer.headers["www-authenticate"] == challenge
+    assert answer.json() == (await stranger.ask(asked)).json()
+
+
+def test_a_token_that_runs_out_is_remembered_as_that() -> None:
+    now = [HOUR_AGO]
+    tokens = AccessTokens(SECRET, timedelta(minutes=10), now=lambda: now[0])
+    token = tokens.issue(uuid4(), 1).text
+    tokens.verify(token)
+    now[0] += 3600
+
+    for _ in range(2):
+        with pytest.raises(TokenRefused) as refused:
+            tokens.verify(token)
+        assert refused.value.reason == EXPIRED
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        expired(key="another secret key of enough length"),
+        expired()[:-4] + "AAAA",
+        expired() + "x",
+        ".".join((expired().split(".")[0], expired().split(".")[1], "")),
+    ],
+    ids=["another key", "another signature", "longer", "no signature"],
+)
+async def test_a_forged_one_is_like_none(stranger: Client, token: str) -> None:
+    answer = await Client(stranger.http, token).ask("{ viewer { roles } }")
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
 
 
 async def test_a_token_counts_in_its_header_only(

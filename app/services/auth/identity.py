@@ -24,10 +24,14 @@ class Identity:
     access_version: int | None
 
 
+EXPIRED = "expired"
+"""The one reason that callers learn: the signature was good, so the token once was theirs."""
+
+
 class TokenRefused(Exception):
     """A bearer token that proves nothing: the edge answers 401.
 
-    `reason` is a fixed word for logs and metrics. Callers learn nothing of it.
+    `reason` is a fixed word for logs and metrics. Callers learn nothing of it but `EXPIRED`.
     """
 
     def __init__(self, reason: str) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import text
 from app.infra.bounded_map import BoundedMap
 from app.infra.database import Database, Statement
 from app.services.auth.identity import (
+    EXPIRED,
     LEEWAY_SECONDS,
     Identity,
     TokenRefused,
@@ -116,7 +117,7 @@ class OidcTokens:
             claims = jwt.decode(token, key, registry=self._signatures).claims
             self._claims.validate(claims)
         except ExpiredTokenError as error:
-            raise TokenRefused("expired") from error
+            raise TokenRefused(EXPIRED) from error
         except ClaimError as error:
             raise TokenRefused("claims") from error
         except (JoseError, ValueError, TypeError) as error:

@@ -22,6 +22,7 @@ from joserfc.jwk import OctKey
 
 from app.infra.bounded_map import BoundedMap
 from app.services.auth.identity import (
+    EXPIRED,
     LEEWAY_SECONDS,
     Identity,
     TokenRefused,
@@ -94,7 +95,7 @@ class AccessTokens:
             if self._now() < good_until:
                 return identity
             self._verified.discard(fingerprint)
-            raise TokenRefused("expired")
+            raise TokenRefused(EXPIRED)
         identity, expires_at = self._verify(token)
         self._verified.put(fingerprint, (identity, expires_at + LEEWAY_SECONDS))
         return identity
@@ -106,7 +107,7 @@ class AccessTokens:
             decoded = jwt.decode(token, self._key, algorithms=ALGORITHMS)
             self._claims.validate(decoded.claims)
         except ExpiredTokenError as error:
-            raise TokenRefused("expired") from error
+            raise TokenRefused(EXPIRED) from error
         except ClaimError as error:
             raise TokenRefused("claims") from error
         except (JoseError, ValueError, TypeError) as error:
