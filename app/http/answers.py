@@ -6,6 +6,7 @@ from http import HTTPStatus
 import orjson
 from starlette.types import Send
 
+from app.http.compression import ENCODED, compressed
 from app.http.media_types import LEGACY
 from app.http.refusals import Refused
 
@@ -32,6 +33,14 @@ def answer_of(refused: Refused, media_type: bytes) -> HttpAnswer:
     fault = refused.fault
     status = fault.legacy_status if media_type == LEGACY else fault.status
     return HttpAnswer(status, orjson.dumps({"errors": refused.errors}), refused.headers)
+
+
+async def encoded(answer: HttpAnswer, accept_encoding: bytes | None) -> HttpAnswer:
+    """The answer, compressed if that was asked for and it is long enough."""
+    body = await compressed(answer.body, accept_encoding)
+    if body is None:
+        return answer
+    return HttpAnswer(answer.status, body, (*answer.headers, *ENCODED))
 
 
 def raw_answer(answer: HttpAnswer) -> bytes:

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.http import media_types, statuses
-from app.http.answers import HttpAnswer, answer_of, send_json
+from app.http.answers import HttpAnswer, answer_of, encoded, send_json
 from app.http.authenticate import Caller, caller_of
 from app.http.body import read_body
 from app.http.exchange import Exchange, exchange_of
@@ -54,7 +54,11 @@ class GraphqlEndpoint:
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001 - the edge: every fault becomes an answer
-            answer = answer_of(refusal_of(error, exchange.request_id), media_type)
+            refused = refusal_of(error, exchange.request_id)
+            if refused.fault is statuses.UNAUTHENTICATED and exchange.refused_token is not None:
+                refused = unauthenticated(exchange.refused_token)
+            answer = answer_of(refused, media_type)
+        answer = await encoded(answer, headers.get(b"accept-encoding"))
         await send_json(send, answer, media_type)
 
     async def _answer(
@@ -66,6 +70,7 @@ class GraphqlEndpoint:
             raise unavailable()
         authorization = headers.get(b"authorization")
         caller = await caller_of(self._authentication, authorization, exchange.request_id)
+        exchange.refused_token = caller.refused
         if caller.actor is not None:
             exchange.actor = str(caller.actor.user_id)
             structlog.contextvars.bind_contextvars(actor=exchange.actor)

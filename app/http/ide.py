@@ -4,6 +4,8 @@ The page and its files are read once and served from memory. Files are named by 
 browsers may keep them for good; the page itself is asked for anew each time.
 """
 
+import asyncio
+import gzip
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -12,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from app.http.compression import BEST_LEVEL, accepts_gzip
 from app.http.media_types import prefers_html
 
 _STATIC = files("app.http") / "static" / "graphiql"
@@ -52,10 +55,17 @@ _PAGE = """<!doctype html>
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _File:
     media_type: str
     content: bytes
+    packed: bytes | None = None
+
+    async def compressed(self) -> bytes:
+        """As small as it gets: worked out when it is first asked for, and kept."""
+        if self.packed is None:
+            self.packed = await asyncio.to_thread(gzip.compress, self.content, BEST_LEVEL, mtime=0)
+        return self.packed
 
 
 class Ide:
@@ -65,16 +75,17 @@ class Ide:
         self._files: dict[str, _File] = {}
         styles = [f'<link rel="stylesheet" href="{self._add(name)}">' for name in _STYLES]
         scripts = [f'<script defer src="{self._add(name)}"></script>' for name in _SCRIPTS]
-        self._page = _PAGE.format(styles="\n".join(styles), scripts="\n".join(scripts)).encode()
+        page = _PAGE.format(styles="\n".join(styles), scripts="\n".join(scripts))
+        self._page = _File("text/html", page.encode())
 
-    async def page(self, _request: Request) -> Response:
+    async def page(self, request: Request) -> Response:
         """The page."""
         headers = {
             "content-security-policy": CONTENT_SECURITY_POLICY,
             "cache-control": "no-cache",
-            "vary": "Accept",
+            "vary": "Accept, Accept-Encoding",
         }
-        return Response(self._page, 200, headers, media_type="text/html")
+        return await _sent(self._page, request, headers)
 
     async def send_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The page, at an address that programs use too."""
@@ -86,8 +97,11 @@ class Ide:
         found = self._files.get(request.path_params["name"])
         if found is None:
             return PlainTextResponse("Not Found", 404)
-        headers = {"cache-control": "public, max-age=31536000, immutable"}
-        return Response(found.content, 200, headers, media_type=found.media_type)
+        headers = {
+            "cache-control": "public, max-age=31536000, immutable",
+            "vary": "Accept-Encoding",
+        }
+        return await _sent(found, request, headers)
 
     def _add(self, name: str) -> str:
         """Keep a file under a name that its content decides; returns where it is served."""
@@ -96,6 +110,13 @@ class Ide:
         served = f"{stem}.{sha256(content).hexdigest()[:16]}.{suffix}"
         self._files[served] = _File(_TYPES[suffix], content)
         return f"/ide/{served}"
+
+
+async def _sent(file: _File, request: Request, headers: dict[str, str]) -> Response:
+    if accepts_gzip(request.headers.get("accept-encoding", "").encode("latin-1")):
+        headers = {**headers, "content-encoding": "gzip"}
+        return Response(await file.compressed(), 200, headers, media_type=file.media_type)
+    return Response(file.content, 200, headers, media_type=file.media_type)
 
 
 def is_navigation(scope: Scope) -> bool:

@@ -40,10 +40,10 @@ def accepted(accept: bytes | None) -> bytes | None:
 
 @lru_cache(_REMEMBERED)
 def _accepted(accept: bytes) -> bytes | None:
-    weights = _weights(accept)
-    anything = max(weights.get("application/*", 0.0), weights.get("*/*", 0.0))
-    legacy = weights.get(LEGACY.decode(), anything)
-    modern = weights.get(MODERN.decode(), 0.0)
+    named = weights(accept)
+    anything = max(named.get("application/*", 0.0), named.get("*/*", 0.0))
+    legacy = named.get(LEGACY.decode(), anything)
+    modern = named.get(MODERN.decode(), 0.0)
     if max(legacy, modern) <= 0:
         return None
     return MODERN if modern >= legacy else LEGACY
@@ -56,10 +56,10 @@ def prefers_html(accept: bytes | None) -> bool:
 
 @lru_cache(_REMEMBERED)
 def _prefers_html(accept: bytes) -> bool:
-    weights = _weights(accept)
-    html = weights.get(HTML.decode(), 0.0)
+    named = weights(accept)
+    html = named.get(HTML.decode(), 0.0)
     return html > 0 and html >= max(
-        weights.get(LEGACY.decode(), 0.0), weights.get(MODERN.decode(), 0.0)
+        named.get(LEGACY.decode(), 0.0), named.get(MODERN.decode(), 0.0)
     )
 
 
@@ -67,15 +67,15 @@ def _is_short(header: bytes | None) -> TypeGuard[bytes]:
     return header is not None and len(header) <= MAX_HEADER_BYTES
 
 
-def _weights(accept: bytes) -> dict[str, float]:
-    """The quality of each media range that is named; the order of equal ones means nothing."""
-    weights: dict[str, float] = {}
+def weights(accept: bytes) -> dict[str, float]:
+    """The quality of each range that such a header names; the order of equal ones means nothing."""
+    found: dict[str, float] = {}
     for part in accept.decode("latin-1").split(","):
         media_range, parameters = _parsed(part)
         charset = parameters.get("charset", "utf-8").strip('"').lower()
         if media_range and charset in _UTF_8:
-            weights[media_range] = max(weights.get(media_range, 0.0), _quality(parameters))
-    return weights
+            found[media_range] = max(found.get(media_range, 0.0), _quality(parameters))
+    return found
 
 
 def _quality(parameters: dict[str, str]) -> float:

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.http.answers import PRIVATE
+from app.http.answers import PRIVATE, HttpAnswer, encoded
 from app.infra.metrics import CONTENT_TYPE_LATEST, rendered
 
 
@@ -31,8 +31,10 @@ class Metrics:
             return PlainTextResponse("Not Found", 404)
         if self._read is not None:
             await self._read()
-        headers = {name.decode(): value.decode() for name, value in PRIVATE}
-        return Response(rendered(), 200, {**headers, "content-type": CONTENT_TYPE_LATEST})
+        accept_encoding = request.headers.get("accept-encoding", "").encode("latin-1")
+        answer = await encoded(HttpAnswer(200, rendered(), PRIVATE), accept_encoding)
+        headers = {name.decode(): value.decode() for name, value in answer.headers}
+        return Response(answer.body, 200, {**headers, "content-type": CONTENT_TYPE_LATEST})
 
 
 def _is_here(request: Request) -> bool:

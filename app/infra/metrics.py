@@ -30,7 +30,7 @@ REQUEST_SECONDS = Histogram(
 )
 CONNECTIONS_ENDED = Counter(
     "customer_flow_http_connections_ended",
-    "Connections that the server ended: by what they did not do in time, or because all were taken.",
+    "Connections that the server ended: what was waited for, or that all places were taken.",
     ["reason"],
 )
 

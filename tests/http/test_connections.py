@@ -5,7 +5,6 @@ import contextlib
 import json
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
 
 import pytest
 
@@ -73,14 +72,16 @@ Connect = Callable[[Server], Awaitable[Connection]]
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    async with AsyncExitStack() as stack:
+    made = []
 
-        async def connected(server: Server) -> Connection:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            stack.callback(lambda: writer.transport.abort())
-            return Connection(reader, writer)
+    async def connected(server: Server) -> Connection:
+        connection = Connection(*await asyncio.open_connection("127.0.0.1", server.port))
+        made.append(connection)
+        return connection
 
-        yield connected
+    yield connected
+    for connection in made:
+        connection.writer.transport.abort()
 
 
 async def trickle(connection: Connection, byte: bytes) -> None:
