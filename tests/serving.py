@@ -104,7 +104,7 @@ class Server:
             limited = f'ulimit -n {self.open_files} && exec "$@"'
             command = ["/bin/sh", "-c", limited, "sh", *command]
         with (self.place / "server.log").open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own words, all of them
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
