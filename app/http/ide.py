@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from app.http import examples
 from app.http.compression import BEST_LEVEL, accepts_gzip
 from app.http.media_types import prefers_html
 
@@ -21,7 +22,7 @@ _STATIC = files("app.http") / "static" / "graphiql"
 _TYPES = {"js": "text/javascript", "css": "text/css"}
 
 # In the order the page needs them. GraphiQL and CodeMirror style elements in place.
-_SCRIPTS = ("react.production.min.js", "react-dom.production.min.js", "graphiql.min.js", "ide.js")
+_LIBRARIES = ("react.production.min.js", "react-dom.production.min.js", "graphiql.min.js")
 _STYLES = ("graphiql.min.css", "ide.css")
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -43,6 +44,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Customer Flow</title>
 <link rel="icon" href="data:,">
 {styles}
@@ -73,9 +75,16 @@ class Ide:
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
-        styles = [f'<link rel="stylesheet" href="{self._add(name)}">' for name in _STYLES]
-        scripts = [f'<script defer src="{self._add(name)}"></script>' for name in _SCRIPTS]
-        page = _PAGE.format(styles="\n".join(styles), scripts="\n".join(scripts))
+        styles = [self._add(name, _read(name)) for name in _STYLES]
+        scripts = [
+            *(self._add(name, _read(name)) for name in _LIBRARIES),
+            self._add("examples.js", examples.script()),
+            self._add("ide.js", _read("ide.js")),
+        ]
+        page = _PAGE.format(
+            styles="\n".join(f'<link rel="stylesheet" href="{each}">' for each in styles),
+            scripts="\n".join(f'<script defer src="{each}"></script>' for each in scripts),
+        )
         self._page = _File("text/html", page.encode())
 
     async def page(self, request: Request) -> Response:
@@ -103,13 +112,16 @@ class Ide:
         }
         return await _sent(found, request, headers)
 
-    def _add(self, name: str) -> str:
+    def _add(self, name: str, content: bytes) -> str:
         """Keep a file under a name that its content decides; returns where it is served."""
-        content = (_STATIC / name).read_bytes()
         stem, _, suffix = name.rpartition(".")
         served = f"{stem}.{sha256(content).hexdigest()[:16]}.{suffix}"
         self._files[served] = _File(_TYPES[suffix], content)
         return f"/ide/{served}"
+
+
+def _read(name: str) -> bytes:
+    return (_STATIC / name).read_bytes()
 
 
 async def _sent(file: _File, request: Request, headers: dict[str, str]) -> Response:

@@ -12,19 +12,7 @@
   const REFRESH = `mutation Refresh($input: RefreshInput!) {
     refreshToken(input: $input) { accessToken refreshToken userErrors { message } }
   }`;
-  const FIRST_QUERY = `# Ctrl-Enter runs the query; the book on the left lists all there is.
-{
-  customers(first: 5, orderBy: [{ field: CODE }]) {
-    totalCount
-    nodes {
-      code
-      businessName
-      pendingBalance
-      overdueAmount
-    }
-  }
-}
-`;
+  const WHO = "{ viewer { roles } }";
 
   const { createElement: h, useState } = React;
   let tokens = null;
@@ -86,17 +74,19 @@
       setMessage("");
       try {
         const input = { email: form.get("email"), password: form.get("password") };
-        const refused = await obtain("login", LOGIN, input);
-        if (refused) setMessage(refused);
-        else onEntered(input.email);
+        setMessage(await obtain("login", LOGIN, input) ?? await onEntered(input.email) ?? "");
       } catch {
         setMessage("The server does not answer.");
       }
     };
-    const enterWithToken = (event) => {
+    const enterWithToken = async (event) => {
       event.preventDefault();
       tokens = { accessToken: new FormData(event.target).get("token").trim(), refreshToken: null };
-      onEntered("token");
+      try {
+        setMessage(await onEntered("token") ?? "");
+      } catch {
+        setMessage("The server does not answer.");
+      }
     };
     const field = (label, properties) => h("label", null, label, h("input", { required: true, ...properties }));
     return h("div", { className: "entry" },
@@ -114,8 +104,20 @@
           h("button", { type: "submit" }, "Use it"))));
   }
 
+  // One tab for each example that one of the viewer's roles is meant for.
+  const examplesFor = (roles) => EXAMPLES
+    .filter((example) => example.roles.some((role) => roles.includes(role)))
+    .map(({ query, variables }) => ({
+      query,
+      variables: variables ? JSON.stringify(withToday(variables), null, 2) : undefined,
+    }));
+
+  const withToday = (variables) => Object.fromEntries(Object.entries(variables).map(
+    ([name, value]) => [name, value === "today" ? new Date().toISOString().slice(0, 10) : value]));
+
   function Page() {
     const [name, setName] = useState(null);
+    const [tabs, setTabs] = useState([]);
     const leave = () => { tokens = null; setName(null); };
     const [storage] = useState(memory);
     const fetcher = async (parameters) => {
@@ -126,14 +128,21 @@
       if (status === 401) leave();
       return answer;
     };
-    if (name === null) return h(Entry, { onEntered: setName });
+    const enter = async (entered) => {
+      const { status, answer } = await post({ query: WHO });
+      if (status !== 200) return answer.errors?.[0]?.message ?? "This did not work.";
+      setTabs(examplesFor(answer.data.viewer.roles));
+      setName(entered);
+      return null;
+    };
+    if (name === null) return h(Entry, { onEntered: enter });
     return h("div", { className: "page" },
       h("div", { className: "bar" },
         h("strong", null, "Customer Flow"),
         h("span", null, name),
         h("button", { onClick: leave }, "Log out")),
       h("div", { className: "editor" },
-        h(GraphiQL, { fetcher, storage, defaultQuery: FIRST_QUERY, isHeadersEditorEnabled: false, shouldPersistHeaders: false })));
+        h(GraphiQL, { fetcher, storage, defaultTabs: tabs, isHeadersEditorEnabled: false, shouldPersistHeaders: false })));
   }
 
   ReactDOM.createRoot(document.getElementById("ide")).render(h(Page));
