@@ -293,3 +293,14 @@ async def one(server: Server, sent: bytes) -> bytes:
         answer = await reader.read()
         writer.close()
         return answer
+
+
+async def test_several_processes_have_the_bounds_each(
+    database_url: str, redis_url: str, connect: Connect
+) -> None:
+    settings = SECONDS | {"SERVER_PROCESSES": "2"}
+    async with serving(database_url, redis_url, settings=settings) as server:
+        silent = [await connect(server) for _ in range(10)]
+
+        assert [await each.rest() for each in silent] == [b""] * 10
+        assert status(await one(server, ALIVE.replace(b"host", b"connection: close\r\nhost")))
