@@ -19,15 +19,32 @@ if TYPE_CHECKING:
 
 BAD_SETTINGS = 2
 SHUTDOWN_SECONDS = 5
+MOST_TOKEN_MINUTES = 24 * 60
 
 # Rich tracebacks print local variables, and those hold addresses and secrets.
 app = typer.Typer(
     name="customer-flow",
-    help="Customer Flow: an accounts-receivable server.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"customer-flow {version('customer-flow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def customer_flow(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Customer Flow: an accounts-receivable server."""
 
 
 @app.command()
@@ -161,8 +178,9 @@ async def _check_drift(settings: "Settings") -> None:
     with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
         fresh = settings.model_copy(update={"data_dir": Path(place)})
         async with embedded_servers(fresh, durable=False) as addresses:
-            await asyncio.to_thread(upgrade, addresses.database_url)
-            await asyncio.to_thread(check_drift, addresses.database_url)
+            url = addresses.database_migration_url or addresses.database_url
+            await asyncio.to_thread(upgrade, url)
+            await asyncio.to_thread(check_drift, url)
 
 
 @app.command()
@@ -236,6 +254,14 @@ def schema(
 @app.command()
 def token(
     user: Annotated[str, typer.Option("--as", metavar="EMAIL", help="Whose token.")],
+    minutes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_TOKEN_MINUTES,
+            help="How long it is good for. Else: ACCESS_TOKEN_MINUTES.",
+        ),
+    ] = None,
 ) -> None:
     """Print a bearer token for an active user."""
     from app.domain.errors import DomainError
@@ -247,13 +273,13 @@ def token(
         raise typer.Exit(1)
     with _explained():
         try:
-            typer.echo(asyncio.run(_token(settings, user)))
+            typer.echo(asyncio.run(_token(settings, user, minutes)))
         except DomainError as error:
             typer.echo(error.message, err=True)
             raise typer.Exit(1) from None
 
 
-async def _token(settings: "Settings", email: str) -> str:
+async def _token(settings: "Settings", email: str, minutes: int | None) -> str:
     from datetime import timedelta
 
     from app.infra.opened import opened_database
@@ -262,8 +288,8 @@ async def _token(settings: "Settings", email: str) -> str:
 
     async with opened_database(settings) as database:
         tokens = AccessTokens(
-            settings.secret_key.get_secret_value(),
-            timedelta(minutes=settings.access_token_minutes),
+            settings.known_secret_key.get_secret_value(),
+            timedelta(minutes=minutes or settings.access_token_minutes),
         )
         return (await token_for(database, tokens, email)).text
 

@@ -19,6 +19,7 @@ from app.http.metrics import Metrics
 from app.http.operations import Operations
 from app.infra.clock import Clock
 from app.infra.database import Database
+from app.infra.log_in import warn_of_excess
 from app.infra.logging import configure_logging
 from app.infra.metrics import measure
 from app.infra.reaching import NotReady
@@ -183,6 +184,7 @@ class _Server:
             log.warning("the database is not ready, trying again", reason=str(error))
         else:
             self._is_open = True
+            await warn_of_excess(self._database)
         return self._is_open
 
     async def _open_later(self) -> None:

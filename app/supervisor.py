@@ -223,6 +223,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {
         **os.environ,
         "DATABASE_URL": settings.database_url or "",
+        "DATABASE_READ_URL": settings.database_read_url or "",
+        "DATABASE_MIGRATION_URL": "",  # the owner's: none of them migrates
         "REDIS_URL": settings.redis_url or "",
         "CUSTOMER_FLOW_DATA_DIR": str(settings.data_dir),
         "LOG_FORMAT": settings.log_format,

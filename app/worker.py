@@ -15,6 +15,7 @@ from app.http.scraping import listen, scraped
 from app.infra.broker import close_broker, open_broker
 from app.infra.clock import Clock
 from app.infra.database import Database
+from app.infra.log_in import warn_of_excess
 from app.infra.reaching import NotReady
 from app.infra.settings import Settings, SettingsError
 from app.jobs.actors import declare_actors
@@ -57,7 +58,7 @@ def run_scheduler(settings: Settings) -> None:
 
 async def _work(settings: Settings, jobs: tuple[Job, ...], pace: Pace) -> None:
     stopping = _stop_on_signals()
-    database = Database(_database_url(settings), pool_size=WORKER_CONNECTIONS)
+    database = _database(settings, WORKER_CONNECTIONS)
     broker = open_broker(_redis_url(settings))
     try:
         if not await _opened(database, stopping):
@@ -80,7 +81,7 @@ async def _work(settings: Settings, jobs: tuple[Job, ...], pace: Pace) -> None:
 
 async def _schedule(settings: Settings, jobs: tuple[Job, ...]) -> None:
     stopping = _stop_on_signals()
-    database = Database(_database_url(settings), pool_size=SCHEDULER_CONNECTIONS)
+    database = _database(settings, SCHEDULER_CONNECTIONS)
     try:
         if not await _opened(database, stopping):
             return
@@ -111,7 +112,8 @@ async def _open(database: Database) -> None:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            return await database.open()
+            await database.open()
+            return await warn_of_excess(database)
         except NotReady as error:
             log.warning("the database is not ready, trying again", reason=str(error), seconds=pause)
         await asyncio.sleep(pause)
@@ -163,10 +165,10 @@ def _stop_on_signals() -> asyncio.Event:
     return stopping
 
 
-def _database_url(settings: Settings) -> str:
+def _database(settings: Settings, pool_size: int) -> Database:
     if settings.database_url is None:
         raise SettingsError("DATABASE_URL: must be set for this command (`up` sets it itself)")
-    return settings.database_url
+    return Database(settings.database_url, read_url=settings.database_read_url, pool_size=pool_size)
 
 
 def _redis_url(settings: Settings) -> str:

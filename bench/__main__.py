@@ -143,14 +143,15 @@ async def run(options: argparse.Namespace) -> list[Compared]:
         # reach there is made elsewhere, and would stay.
         settings = Settings(data_dir=place, database_url=None, redis_url=None)
         addresses = await stack.enter_async_context(embedded_servers(settings, report=say))
-        url = addresses.database_url
+        url = addresses.database_migration_url or addresses.database_url
         await asyncio.to_thread(upgrade, url)
         data = await _filled(url, options)
         secret = secrets.token_urlsafe(48)
         product = await stack.enter_async_context(
             servers.product(
                 {
-                    "DATABASE_URL": url,
+                    "DATABASE_URL": addresses.database_url,
+                    "DATABASE_READ_URL": addresses.database_read_url or "",
                     "REDIS_URL": addresses.redis_url,
                     "SECRET_KEY": secret,
                     "CUSTOMER_FLOW_DATA_DIR": str(place / "product"),

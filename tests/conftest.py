@@ -72,18 +72,19 @@ class Servers:
 
     async def _serve_template(self, addresses: Addresses) -> None:
         template = f"template_{uuid4().hex[:12]}"
-        await administer(addresses.database_url, f"CREATE DATABASE {template}")
+        owner = addresses.database_migration_url or addresses.database_url
+        await administer(owner, f"CREATE DATABASE {template}")
         try:
-            await asyncio.to_thread(migrate, url_of(addresses.database_url, template))
+            await asyncio.to_thread(migrate, url_of(owner, template))
             self.shared = {
-                "database_url": addresses.database_url,
+                "database_url": owner,
                 "redis_url": addresses.redis_url,
                 "template": template,
             }
             self._is_ready.set()
             await asyncio.to_thread(self._may_stop.wait)
         finally:
-            await drop_database(addresses.database_url, template)
+            await drop_database(owner, template)
 
 
 def url_of(server_url: str, name: str) -> str:

@@ -48,7 +48,7 @@ async def strict() -> AsyncIterator[str]:
     with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
         settings = Settings(data_dir=Path(place), redis_url="redis://127.0.0.1:1")
         async with embedded_servers(settings, durable=False, report=lambda _: None) as addresses:
-            url = addresses.database_url
+            url = addresses.database_migration_url or ""
             root = await asyncpg.connect(url, user="postgres")
             ask_for_a_password(Path(await root.fetchval("SHOW hba_file")))
             await root.execute(f"CREATE ROLE {USER} LOGIN PASSWORD 'another'")
@@ -271,7 +271,7 @@ async def test_a_revision_that_is_not_there_is_refused(
 async def test_a_mistake_of_ours_still_shows_where_it_is(run: Run, servers: dict[str, str]) -> None:
     async with own_database(servers) as url:
         await administer(url, "ALTER TABLE users RENAME TO people")
-        code, _, err = await run(url, "token", "--as", "ada@b.example")
+        code, _, err = await run(url, "token", "--as", "ada@b.example", SECRET_KEY="k" * 32)
     assert code == 1
     assert "Traceback" in err
     assert "UndefinedTableError" in err

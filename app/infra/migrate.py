@@ -81,6 +81,9 @@ async def require_head(url: str) -> None:
     try:
         if await current(connection) != head():
             raise NotReady(MIGRATE_FIRST)
+    except asyncpg.InsufficientPrivilegeError as error:
+        # The application's role may read the revision from the migration on that gives it rights.
+        raise NotReady(MIGRATE_FIRST) from error
     finally:
         await connection.close()
 

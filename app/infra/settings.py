@@ -253,6 +253,17 @@ class Settings(BaseSettings):
         """What signs tokens: SECRET_KEY, or the one kept in the data directory, made if missing."""
         return self.given_secret_key or SecretStr(_kept_secret(self.data_dir))
 
+    @property
+    def known_secret_key(self) -> SecretStr:
+        """The same for who only uses what there is. Raises `SettingsError` where there is none."""
+        if self.given_secret_key is None and not _place_of_secret(self.data_dir).exists():
+            raise SettingsError(
+                f"SECRET_KEY is not set, and there is no secret_key in {self.data_dir}: no server "
+                "would believe what is signed here. Set SECRET_KEY to that of the server, or "
+                "CUSTOMER_FLOW_DATA_DIR to its directory"
+            )
+        return self.secret_key
+
 
 def read_settings() -> Settings:
     """The settings of this environment; raises `SettingsError` with one line per bad variable."""
@@ -270,9 +281,13 @@ def _explained(location: tuple[int | str, ...], message: str) -> str:
     return f"{str(location[0]).upper()}: {reason[:1].lower()}{reason[1:]}"
 
 
+def _place_of_secret(data_dir: Path) -> Path:
+    return data_dir / "secret_key"
+
+
 def _kept_secret(data_dir: Path) -> str:
     """The secret of this data directory. Two processes that make one at once agree on the first."""
-    path = data_dir / "secret_key"
+    path = _place_of_secret(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         _make_secret(path)

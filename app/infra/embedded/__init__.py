@@ -4,6 +4,7 @@ from app.infra.embedded.directories import DataDirectoryInUseError
 from app.infra.embedded.processes import EmbeddedServerError
 from app.infra.embedded.servers import (
     Addresses,
+    NoDatabaseError,
     connected,
     embedded_servers,
     running_addresses,
@@ -14,6 +15,7 @@ __all__ = [
     "Addresses",
     "DataDirectoryInUseError",
     "EmbeddedServerError",
+    "NoDatabaseError",
     "connected",
     "embedded_servers",
     "running_addresses",

@@ -91,6 +91,14 @@ def is_locked(data: Path) -> bool:
     return False
 
 
+def holds_cluster(data: Path) -> bool:
+    """Whether somebody has made a PostgreSQL there; also one that we may not look into."""
+    try:
+        return (data / "postgresql" / "PG_VERSION").exists() or (data / "postgresql").is_symlink()
+    except PermissionError:
+        return True
+
+
 def make_data_directory(data: Path) -> None:
     """Create the data directory, private to us, unless it is there."""
     try:

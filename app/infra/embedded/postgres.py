@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from app.infra.database import APPLICATION_ROLE, READER_ROLE
 from app.infra.embedded import processes, system_user
 from app.infra.embedded.directories import Directories
 from app.infra.embedded.processes import EmbeddedServerError
@@ -70,7 +71,17 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """Address for the owner of the product's database."""
+        """Address for the application, which may append to the ledger and owns nothing."""
+        return self._url(APPLICATION_ROLE, DATABASE)
+
+    @property
+    def read_url(self) -> str:
+        """Address for who only reads."""
+        return self._url(READER_ROLE, DATABASE)
+
+    @property
+    def owner_url(self) -> str:
+        """Address for the owner of the product's database: for migrations, and nothing else."""
         return self._url(OWNER, DATABASE)
 
     def has_ended(self) -> bool:
@@ -210,7 +221,11 @@ class Postgres:
                 return
 
     async def _ensure_database(self) -> None:
-        """The owner's role and database: not a superuser, so that privileges hold for it too."""
+        """The owner's role and database, and the roles that the programs log in as.
+
+        None of them is a superuser, so that privileges hold for each. A cluster from before there
+        were log-ins of their own has them from here on.
+        """
         connection = await asyncpg.connect(self._url(SUPERUSER, "postgres"))
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", OWNER):
@@ -219,6 +234,8 @@ class Postgres:
             await connection.execute(
                 f"ALTER ROLE {OWNER} SET createrole_self_grant = 'set, inherit'"
             )
+            for role in (APPLICATION_ROLE, READER_ROLE):
+                await _let_log_in(connection, role)
             if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
                 return
             await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
@@ -234,6 +251,14 @@ class Postgres:
     def _url(self, user: str, database: str) -> str:
         socket = quote(str(self._directories.postgresql_socket), safe="/")
         return f"postgresql://{user}@/{database}?host={socket}&port=5432"
+
+
+async def _let_log_in(connection: "asyncpg.Connection[asyncpg.Record]", role: str) -> None:
+    """A role that programs log in as. The owner gives it rights, and may act as it."""
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
+        await connection.execute(f"CREATE ROLE {role}")
+    await connection.execute(f"ALTER ROLE {role} LOGIN")
+    await connection.execute(f"GRANT {role} TO {OWNER} WITH ADMIN TRUE, INHERIT TRUE, SET TRUE")
 
 
 def _letters() -> str:

@@ -22,12 +22,18 @@ MAX_PAUSE_SECONDS = 30.0
 log = structlog.get_logger(__name__)
 
 
+class NoDatabaseError(EmbeddedServerError):
+    """Nobody has made a database where a command looks for one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Where the two servers are, embedded or not."""
+    """Where the two servers are, embedded or not, for whom. None: as `database_url`."""
 
     database_url: str
     redis_url: str
+    database_migration_url: str | None = None
+    database_read_url: str | None = None
 
 
 class Server(Protocol):
@@ -64,21 +70,27 @@ async def embedded_servers(
     another copy holds the data directory.
     """
     if settings.database_url is not None and settings.redis_url is not None:
-        yield Addresses(database_url=settings.database_url, redis_url=settings.redis_url)
+        yield _given(settings, settings.database_url, settings.redis_url)
         return
     data = settings.data_dir
     places.make_data_directory(data)
     with places.locked(data):
         directories = await asyncio.to_thread(places.prepare, data)
         servers: list[Server] = []
-        if settings.database_url is None:
-            servers.append(Postgres(directories, durable=durable, report=report))
         if settings.redis_url is None:
             servers.append(Redis(directories, durable=durable, report=report))
-        addresses = Addresses(
-            database_url=settings.database_url or servers[0].url,
-            redis_url=settings.redis_url or servers[-1].url,
-        )
+        redis_url = settings.redis_url or servers[0].url
+        if settings.database_url is None:
+            postgres = Postgres(directories, durable=durable, report=report)
+            servers.insert(0, postgres)
+            addresses = Addresses(
+                database_url=postgres.url,
+                redis_url=redis_url,
+                database_migration_url=postgres.owner_url,
+                database_read_url=postgres.read_url,
+            )
+        else:
+            addresses = _given(settings, settings.database_url, redis_url)
         try:
             await _start_all(servers, report)
             note = data / "addresses.json"
@@ -102,25 +114,49 @@ async def embedded_servers(
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Settings]:
-    """Settings with both addresses filled in, for a command.
+    """Settings with the database's addresses filled in, for a command.
 
-    Uses the servers of a copy that is running on the data directory, and starts its own for the
-    length of the command otherwise.
+    Uses the servers of a copy that is running on the data directory, and otherwise starts those
+    that `up` has made there, for the length of the command. Where there are none it makes none:
+    whoever stands in the wrong place shall hear of it, and not work on an empty database. Raises
+    `NoDatabaseError`.
     """
+    if settings.database_url is not None:
+        yield settings
+        return
     if (running := running_addresses(settings.data_dir)) is not None:
         yield with_addresses(settings, running)
         return
+    if not places.holds_cluster(settings.data_dir):
+        raise NoDatabaseError(
+            f"There is no database in {settings.data_dir}, and DATABASE_URL is not set. "
+            "`customer-flow up` makes one there; to use one that is elsewhere, set "
+            "CUSTOMER_FLOW_DATA_DIR to its directory, or DATABASE_URL."
+        )
     async with embedded_servers(settings, report=log.debug) as addresses:
         yield with_addresses(settings, addresses)
 
 
 def with_addresses(settings: Settings, addresses: Addresses) -> Settings:
-    """The same settings with both addresses filled in; those given by hand stay."""
-    return settings.model_copy(
+    """The same settings with all addresses filled in; those given by hand stay."""
+    known = settings.model_copy(update={"redis_url": settings.redis_url or addresses.redis_url})
+    if settings.database_url is not None:
+        return known
+    return known.model_copy(
         update={
-            "database_url": settings.database_url or addresses.database_url,
-            "redis_url": settings.redis_url or addresses.redis_url,
+            "database_url": addresses.database_url,
+            "database_migration_url": addresses.database_migration_url,
+            "database_read_url": addresses.database_read_url,
         }
+    )
+
+
+def _given(settings: Settings, database_url: str, redis_url: str) -> Addresses:
+    return Addresses(
+        database_url=database_url,
+        redis_url=redis_url,
+        database_migration_url=settings.database_migration_url,
+        database_read_url=settings.database_read_url,
     )
 
 
@@ -149,18 +185,24 @@ async def _start_all(servers: Sequence[Server], report: Callable[[str], None]) -
 
 
 async def _keep_running(servers: Sequence[Server]) -> None:
+    """Each by itself: one that cannot start makes nobody else wait."""
+    async with asyncio.TaskGroup() as group:
+        for server in servers:
+            group.create_task(_keep_one_running(server))
+
+
+async def _keep_one_running(server: Server) -> None:
     pause = WATCH_SECONDS
     while True:
         await asyncio.sleep(pause)
-        for server in servers:
-            if not server.has_ended():
-                continue
-            log.error("embedded server ended, starting it again", server=server.name)
-            try:
-                await server.start()
-            except EmbeddedServerError as error:
-                pause = min(pause * 2, MAX_PAUSE_SECONDS)
-                log.error("embedded server did not start", server=server.name, reason=str(error))  # noqa: TRY400 - the reason is all of it
-            else:
-                pause = WATCH_SECONDS
-                log.info("embedded server is back", server=server.name)
+        if not server.has_ended():
+            continue
+        log.error("embedded server ended, starting it again", server=server.name)
+        try:
+            await server.start()
+        except EmbeddedServerError as error:
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)
+            log.error("embedded server did not start", server=server.name, reason=str(error))  # noqa: TRY400 - the reason is all of it
+        else:
+            pause = WATCH_SECONDS
+            log.info("embedded server is back", server=server.name)

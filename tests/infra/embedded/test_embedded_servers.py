@@ -76,7 +76,7 @@ def end(copy: subprocess.Popen[str], number: signal.Signals) -> int:
 
 
 async def sql(addresses: Addresses, query: str) -> Any:
-    connection = await asyncpg.connect(addresses.database_url)
+    connection = await asyncpg.connect(addresses.database_migration_url)
     try:
         return await connection.fetchval(query)
     finally:
@@ -295,18 +295,20 @@ async def test_a_path_too_long_for_a_socket_still_works(data: Path) -> None:
     shutil.rmtree(sockets)
 
 
-async def test_a_command_uses_the_running_copy_or_its_own_servers(data: Path) -> None:
+async def test_a_command_uses_the_running_copy_or_starts_what_is_there(data: Path) -> None:
     settings = Settings(data_dir=data)
-    async with connected(settings) as known:
-        own = known.database_url
-        assert own is not None
-        assert servers_of(data) != []
-    assert servers_of(data) == []
     async with running(data, durable=False) as addresses:
         before = len(processes_of("redis-server", prepare(data).mark))
         async with connected(settings) as known:
-            assert known.database_url == addresses.database_url == own
+            assert known.database_url == addresses.database_url
+            assert known.database_migration_url == addresses.database_migration_url
+            assert known.database_read_url == addresses.database_read_url
             assert len(processes_of("redis-server", prepare(data).mark)) == before
+    assert servers_of(data) == []
+    async with connected(settings) as known:
+        assert known.database_url == addresses.database_url
+        assert servers_of(data) != []
+    assert servers_of(data) == []
 
 
 async def test_given_addresses_start_nothing(data: Path) -> None:
