@@ -69,6 +69,7 @@ class _Server:
             settings.database_url,
             read_url=settings.database_read_url,
             pool_size=settings.database_pool_size,
+            time_zone=settings.company_time_zone,
         )
         self._redis = new_client(settings.redis_url)
         self._viewers = Viewers(self._database)

@@ -138,7 +138,12 @@ class _Supervisor:
         url = settings.database_url or ""
         self._terminal.say("Migrating the database")
         await asyncio.to_thread(upgrade, settings.database_migration_url or url)
-        database = Database(url, read_url=settings.database_read_url, pool_size=2)
+        database = Database(
+            url,
+            read_url=settings.database_read_url,
+            pool_size=2,
+            time_zone=settings.company_time_zone,
+        )
         await database.open()
         try:
             if settings.demo_data and await seed(database, Clock(settings.company_time_zone)):

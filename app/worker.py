@@ -165,10 +165,15 @@ def _stop_on_signals() -> asyncio.Event:
     return stopping
 
 
-def _database(settings: Settings, pool_size: int) -> Database:
+def _database(settings: Settings, connections: int) -> Database:
     if settings.database_url is None:
         raise SettingsError("DATABASE_URL: must be set for this command (`up` sets it itself)")
-    return Database(settings.database_url, read_url=settings.database_read_url, pool_size=pool_size)
+    return Database(
+        settings.database_url,
+        read_url=settings.database_read_url,
+        pool_size=connections,
+        time_zone=settings.company_time_zone,
+    )
 
 
 def _redis_url(settings: Settings) -> str:

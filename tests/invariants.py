@@ -129,6 +129,41 @@ INVARIANTS: dict[str, str] = {
             JOIN accounting_periods p ON p.during @> a.accounting_date
         WHERE p.closed_at < a.allocated_at
     """,
+    "as of no date is less than nothing open, or more than all": """
+        SELECT customer_id, entry_id, accounting_date, used FROM (
+            SELECT a.customer_id, side.entry_id, a.accounting_date, sum(sum(a.amount))
+                OVER (PARTITION BY a.customer_id, side.entry_id ORDER BY a.accounting_date) AS used
+            FROM allocations a, LATERAL (VALUES (a.credit_id), (a.debit_id)) AS side (entry_id)
+            GROUP BY a.customer_id, side.entry_id, a.accounting_date
+        ) known JOIN ledger_entries e USING (customer_id)
+        WHERE e.id = known.entry_id AND used NOT BETWEEN 0 AND abs(e.amount)
+    """,
+    "no credit is dated after the day it was posted on": """
+        SELECT id FROM ledger_entries
+        WHERE amount < 0 AND transaction_date > (posted_at + interval '14 hours')::date
+    """,
+    "credit notes take back no more than was booked": """
+        SELECT debit.id, line.account, line.tax_rate,
+            sum(line.credit - line.debit) FILTER (WHERE source.is_debit) AS booked,
+            sum(line.debit - line.credit) FILTER (WHERE NOT source.is_debit) AS returned
+        FROM ledger_entries debit CROSS JOIN LATERAL (
+                SELECT debit.id, true AS is_debit
+                UNION ALL SELECT note.id, false FROM ledger_entries note
+                WHERE note.customer_id = debit.customer_id AND note.related_entry_id = debit.id
+                    AND note.type = 'CREDIT_NOTE'
+            ) source
+            CROSS JOIN LATERAL (
+                SELECT CASE account WHEN 'SALES_RETURNS' THEN 'REVENUE' ELSE account END AS account,
+                    tax_rate, debit, credit
+                FROM journal_lines
+                WHERE customer_id = debit.customer_id AND source_id = source.id
+                    AND account NOT IN ('ACCOUNTS_RECEIVABLE', 'CUSTOMER_ADVANCES')
+            ) line
+        WHERE debit.type = 'INVOICE'
+        GROUP BY debit.customer_id, debit.id, line.account, line.tax_rate
+        HAVING sum(line.debit - line.credit) FILTER (WHERE NOT source.is_debit)
+            > coalesce(sum(line.credit - line.debit) FILTER (WHERE source.is_debit), 0)
+    """,
     "an allocation is not older than what it joins": """
         SELECT a.id FROM allocations a JOIN ledger_entries e
             ON e.customer_id = a.customer_id AND e.id IN (a.credit_id, a.debit_id)

@@ -1,7 +1,8 @@
 """Deciding a posting: drafts and facts in, new entries and allocations out. Writes nothing.
 
 Each draft is validated in a fixed order and the first failure refuses all of them: currency, price,
-named entries, period of the entry, open amounts, periods of the allocations.
+named entries, period of the entry, what earlier credit notes have left, a credit's date, open
+amounts, periods of the allocations.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from app.domain import invoice, money
+from app.domain import booking, invoice, money
 from app.domain.allocation import (
     Allocation,
     Wanted,
@@ -17,8 +18,9 @@ from app.domain.allocation import (
     allocate_oldest,
     require_debits,
 )
+from app.domain.booking import Contra
 from app.domain.drafts import AllocationDraft, Draft, EntryDraft, UndoDraft
-from app.domain.errors import DomainError, ErrorCode, NotFound
+from app.domain.errors import DomainError, ErrorCode, Invalid, NotFound
 from app.domain.facts import Decision, Facts, Work
 from app.domain.invoice import PricedLine
 from app.domain.ledger import ENTRY_KINDS
@@ -58,6 +60,13 @@ def _post(draft: EntryDraft, work: Work) -> None:
         draft.transaction_date, *draft.path, "transactionDate"
     )
     kind = ENTRY_KINDS[draft.type]
+    contra = _contra(draft, amount, lines, ledger)
+    if kind.sign < 0 and draft.transaction_date > facts.today:
+        raise Invalid(
+            f"Nothing that lowers a balance is dated after today, {facts.today}.",
+            *draft.path,
+            "transactionDate",
+        )
     due_date = draft.due_date
     if kind.falls_due and due_date is None:
         terms = timedelta(days=facts.payment_terms[draft.customer_id])
@@ -69,6 +78,7 @@ def _post(draft: EntryDraft, work: Work) -> None:
             number=f"{kind.prefix}-{next(facts.numbers):06d}",
             amount=amount,
             lines=lines,
+            contra=contra,
             due_date=due_date,
             period_id=period_id,
             posted_at=facts.posted_at,
@@ -109,7 +119,7 @@ def _allocate(draft: AllocationDraft, work: Work) -> None:
         raise NotFound("credit", *draft.path, "credit")
     _require_debits(wanted, ledger, draft.path)
     for path, wish in _explicit(credit.id, credit.open_amount, wanted, ledger, draft.path):
-        _make(wish, draft.accounting_date, path, work)
+        _make(wish, draft.accounting_date or work.facts.today, path, work)
 
 
 def _undo(draft: UndoDraft, work: Work) -> None:
@@ -120,14 +130,10 @@ def _undo(draft: UndoDraft, work: Work) -> None:
         raise NotFound("allocation", *path)
     if not standing.is_active:
         raise DomainError(ErrorCode.INVALID_STATE, "This allocation is undone.", path=path)
-    dated = max(
-        draft.accounting_date,
-        standing.accounting_date,
-        _dated(ledger, standing.credit_id),
-        _dated(ledger, standing.debit_id),
-    )
+    # Never before what it undoes, which is never before its entries.
+    dated = max(draft.accounting_date or facts.today, standing.accounting_date)
     facts.calendar.month_open_for(dated, *path)
-    ledger.undo(standing.credit_id, standing.debit_id, standing.amount)
+    ledger.undo(standing.credit_id, standing.debit_id, standing.amount, dated)
     work.decision.allocations.append(
         MadeAllocation(
             id=next(facts.ids),
@@ -145,9 +151,10 @@ def _undo(draft: UndoDraft, work: Work) -> None:
 
 
 def _make(wish: Allocation, asked_on: date, path: tuple[str, ...], work: Work) -> None:
-    """Allocate, dated by the latest of the two entries and the command that asks for it."""
+    """Allocate, dated by the latest of both entries, undoings at them, and what asks for it."""
     ledger = work.ledger
-    dated = max(asked_on, _dated(ledger, wish.credit_id), _dated(ledger, wish.debit_id))
+    sides = _usable_from(ledger, wish.credit_id), _usable_from(ledger, wish.debit_id)
+    dated = max(asked_on, *sides)
     work.facts.calendar.month_open_for(dated, *path)
     ledger.allocate(wish)
     work.decision.allocations.append(
@@ -172,6 +179,42 @@ def _priced(
     path = (*draft.path, "lineItems")
     lines = invoice.priced(draft.lines, facts.products, currency, *path)
     return invoice.total_of(lines, *path), lines
+
+
+def _contra(
+    draft: EntryDraft, amount: Decimal, lines: tuple[PricedLine, ...], ledger: SubLedger
+) -> tuple[Contra, ...]:
+    """What the entry books against the account. A credit note takes back what its debit booked."""
+    kind, currency = ENTRY_KINDS[draft.type], ledger.account.currency
+    if lines:
+        return booking.of_lines(kind, lines)
+    if draft.against is None:
+        return booking.of_gross(kind, amount, draft.tax_rate, currency)
+    left = ledger.left(draft.against)
+    most = sum((each.amount for each in left), money.zero(currency))
+    if amount > most:
+        raise DomainError(
+            ErrorCode.AMOUNT_EXCEEDS_OPEN,
+            "This is more than earlier credit notes have left of the debit.",
+            path=(*draft.path, "amount"),
+            details={"asked": str(amount), "left": str(most)},
+        )
+    _require_its_rate(draft, left)
+    return booking.taken_back(amount, left, currency)
+
+
+def _require_its_rate(draft: EntryDraft, left: Sequence[Contra]) -> None:
+    """A rate that is given although the debit has its own must be that one."""
+    if draft.tax_rate is None:
+        return
+    rates = [each.tax_rate for each in left if each.account is booking.TAX]
+    if (rates or [Decimal(0)]) != [draft.tax_rate]:
+        raise Invalid(
+            "The debit has other tax: leave the rate out, and its own is taken back in proportion.",
+            *draft.path,
+            "taxRate",
+            details={"taxRate": str(draft.tax_rate), "ofTheDebit": [str(each) for each in rates]},
+        )
 
 
 def _scaled(wanted: Sequence[Wanted], currency: str, path: tuple[str, ...]) -> list[Wanted]:
@@ -222,8 +265,8 @@ def _against(draft: EntryDraft, work: Work) -> KnownEntry | None:
     return entry
 
 
-def _dated(ledger: SubLedger, entry_id: UUID) -> date:
+def _usable_from(ledger: SubLedger, entry_id: UUID) -> date:
     entry = ledger.entry(entry_id)
     if entry is None:
         raise AssertionError("both sides of an allocation were read with it")
-    return entry.accounting_date
+    return entry.usable_from

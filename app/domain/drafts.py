@@ -20,7 +20,8 @@ class EntryDraft:
     `wanted` are explicit allocations of a credit, at `wanted_path`; without any, `oldest_first`
     spends it on what is due longest. `against` is spent on before anything else, up to what it has
     open, and becomes the related entry. `settles` is spent on likewise: the index of an earlier
-    draft of the same batch.
+    draft of the same batch. `tax_rate` says what tax a credit's `amount` contains, when it is
+    against nothing that says so itself.
     """
 
     path: tuple[str, ...]
@@ -34,6 +35,7 @@ class EntryDraft:
     wanted: tuple[Wanted, ...] = ()
     oldest_first: bool = False
     against: UUID | None = None
+    tax_rate: Decimal | None = None
     settles: int | None = None
     payment_method: PaymentMethod | None = None
     description: str | None = None
@@ -44,23 +46,23 @@ class EntryDraft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AllocationDraft:
-    """Allocations of a credit that is already posted."""
+    """Allocations of a credit that is already posted. Without `accounting_date`: as of today."""
 
     path: tuple[str, ...]
     customer_id: UUID
     credit_id: UUID
-    accounting_date: date
+    accounting_date: date | None
     wanted: tuple[Wanted, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UndoDraft:
-    """An allocation to undo by its mirror."""
+    """An allocation to undo by its mirror. Without `accounting_date`: as of today."""
 
     path: tuple[str, ...]
     customer_id: UUID
     allocation_id: UUID
-    accounting_date: date
+    accounting_date: date | None
     reason: str
 
 

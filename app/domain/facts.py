@@ -25,9 +25,13 @@ class StandingAllocation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What is known when deciding: read under the locks, and ids and numbers drawn there."""
+    """What is known when deciding: read under the locks, and ids and numbers drawn there.
+
+    `today` is the company's, by the clock that also says when something was posted.
+    """
 
     posted_at: datetime
+    today: date
     ledgers: Mapping[UUID, SubLedger]
     payment_terms: Mapping[UUID, int]
     products: Mapping[str, Product]

@@ -6,10 +6,12 @@ moves the money back. So receivable is the sum of what is pending, advances the 
 advance, at every commit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.domain.ledger import EntryKind, GeneralLedgerAccount
+from app.domain.booking import Contra
+from app.domain.ledger import GeneralLedgerAccount
 
 RECEIVABLE = GeneralLedgerAccount.ACCOUNTS_RECEIVABLE
 ADVANCES = GeneralLedgerAccount.CUSTOMER_ADVANCES
@@ -21,19 +23,18 @@ class JournalLine:
 
     account: GeneralLedgerAccount
     amount: Decimal
+    tax_rate: Decimal | None = None
 
 
-def of_entry(kind: EntryKind, amount: Decimal, tax: Decimal) -> list[JournalLine]:
-    """The booking of an entry whose signed amount is `amount`; `tax` is the part that is tax.
+def of_entry(amount: Decimal, contra: Sequence[Contra]) -> list[JournalLine]:
+    """The booking of an entry whose signed amount is `amount`; `contra` adds up to |amount|."""
+    if amount < 0:
+        return [*_lines(contra, 1), JournalLine(ADVANCES, amount)]
+    return [JournalLine(RECEIVABLE, amount), *_lines(contra, -1)]
 
-    Only debits carry tax.
-    """
-    if kind.sign < 0:
-        return [JournalLine(kind.contra, -amount), JournalLine(ADVANCES, amount)]
-    lines = [JournalLine(RECEIVABLE, amount), JournalLine(kind.contra, tax - amount)]
-    if tax:
-        lines.append(JournalLine(GeneralLedgerAccount.TAX_PAYABLE, -tax))
-    return lines
+
+def _lines(contra: Sequence[Contra], side: int) -> list[JournalLine]:
+    return [JournalLine(each.account, each.amount * side, each.tax_rate) for each in contra]
 
 
 def of_allocation(amount: Decimal) -> list[JournalLine]:

@@ -4,13 +4,14 @@ Holds throughout: `pending` is the sum of what debits have open, `advance` of wh
 `0 < open <= |amount|` for every open item; the head is the hash of the last entry.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from app.domain.allocation import Allocation, OpenItem
+from app.domain.booking import Contra, left_of
 from app.domain.drafts import EntryDraft
 from app.domain.hashing import FinancialFields, entry_hash
 from app.domain.invoice import PricedLine
@@ -31,18 +32,28 @@ class AccountState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownEntry:
-    """An entry that a draft names, with what it has open (zero once settled)."""
+    """An entry that a draft names, with what it has open (zero once settled).
+
+    `undone_on`: the latest date of an undoing at it. What was free again only then is not used
+    before: as of no date has an entry less than nothing open.
+    """
 
     id: UUID
     is_debit: bool
     open_amount: Decimal
     due_date: date | None
     accounting_date: date
+    undone_on: date | None = None
+
+    @property
+    def usable_from(self) -> date:
+        """The first date that an allocation of it may have."""
+        return max(self.accounting_date, self.undone_on or self.accounting_date)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PostedEntry:
-    """A new entry as it will be written. `amount` is signed; `tax` is part of it."""
+    """A new entry as it will be written. `amount` is signed; `contra` adds up to |amount|."""
 
     id: UUID
     number: str
@@ -55,7 +66,7 @@ class PostedEntry:
     previous_hash: bytes
     hash: bytes
     lines: tuple[PricedLine, ...]
-    tax: Decimal
+    contra: tuple[Contra, ...]
     draft: EntryDraft
 
 
@@ -83,20 +94,34 @@ class Terms:
     number: str
     amount: Decimal
     lines: tuple[PricedLine, ...]
+    contra: tuple[Contra, ...]
     due_date: date | None
     period_id: UUID
     posted_at: datetime
 
 
 class SubLedger:
-    """Changes only through `post`, `allocate` and `undo`."""
+    """Changes only through `post`, `allocate` and `undo`.
 
-    def __init__(self, account: AccountState, known: Iterable[KnownEntry]) -> None:
+    `left`: of debits that are credited, what is left of what they booked.
+    """
+
+    def __init__(
+        self,
+        account: AccountState,
+        known: Iterable[KnownEntry],
+        left: Mapping[UUID, tuple[Contra, ...]] | None = None,
+    ) -> None:
         self.account = account
+        self._left = dict(left or {})
         self._known = {entry.id: entry for entry in known}
         self._stored = {entry.id for entry in self._known.values() if entry.open_amount > 0}
         self._open_debits = {e.id: e for e in self._known.values() if e.is_debit and e.open_amount}
         self._touched: dict[UUID, None] = {}
+
+    def left(self, debit_id: UUID) -> tuple[Contra, ...]:
+        """What credit notes have left of what a debit that was read or posted here has booked."""
+        return self._left.get(debit_id, ())
 
     def entry(self, entry_id: UUID) -> KnownEntry | None:
         """An entry of this customer that was read or posted, or None."""
@@ -147,6 +172,10 @@ class SubLedger:
                 accounting_date=draft.transaction_date,
             )
         )
+        if is_debit:
+            self._left[terms.id] = terms.contra
+        elif draft.against is not None:
+            self._left[draft.against] = left_of(self.left(draft.against), terms.contra)
         self.account = replace(
             account,
             sequence=fields.sequence,
@@ -166,7 +195,7 @@ class SubLedger:
             previous_hash=account.head_hash,
             hash=digest,
             lines=terms.lines,
-            tax=sum((line.tax for line in terms.lines), terms.amount * 0),
+            contra=terms.contra,
             draft=draft,
         )
 
@@ -174,9 +203,13 @@ class SubLedger:
         """Use part of a credit against a debit. The caller has checked that both have it open."""
         self._move(wish.credit_id, wish.debit_id, -wish.amount)
 
-    def undo(self, credit_id: UUID, debit_id: UUID, amount: Decimal) -> None:
-        """Give both sides of an active allocation back what it used."""
+    def undo(self, credit_id: UUID, debit_id: UUID, amount: Decimal, dated: date) -> None:
+        """Give both sides of an active allocation back what it used, as of a date."""
         self._move(credit_id, debit_id, amount)
+        for entry_id in (credit_id, debit_id):
+            entry = self._known[entry_id]
+            last = max(dated, entry.undone_on or dated)
+            self._known[entry_id] = replace(entry, undone_on=last)
 
     def changed_items(self) -> tuple[list[KnownEntry], list[KnownEntry], list[UUID]]:
         """The open items to insert, to update and to delete: each entry in at most one of them."""

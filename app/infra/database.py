@@ -105,10 +105,19 @@ class Rollback(Exception):
 class Database:
     """The two pools. A composition root opens and closes them; the whole process shares them."""
 
-    def __init__(self, url: str, *, read_url: str | None = None, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        read_url: str | None = None,
+        pool_size: int = 10,
+        time_zone: str = "UTC",
+    ) -> None:
         self._url = url
         self._read_url = read_url
         self._pool_size = pool_size
+        # What `company_today()` goes by: the day in accounting is told by PostgreSQL's clock.
+        self._company = {"customer_flow.time_zone": time_zone}
         self._write: asyncpg.Pool[asyncpg.Record] | None = None
         self._read: ReadPool | None = None
 
@@ -119,6 +128,7 @@ class Database:
             "DATABASE_URL",
             self._pool_size,
             {
+                **self._company,
                 "role": APPLICATION_ROLE,
                 "application_name": "customer-flow",
                 "jit": "off",
@@ -139,6 +149,7 @@ class Database:
             "DATABASE_READ_URL" if self._read_url else "DATABASE_URL",
             self._pool_size,
             {
+                **self._company,
                 "role": READER_ROLE,
                 "application_name": "customer-flow read",
                 "default_transaction_read_only": "on",

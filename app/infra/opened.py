@@ -15,7 +15,12 @@ async def opened_database(settings: Settings, *, pool_size: int = 10) -> AsyncIt
     async with connected(settings) as known:
         url = known.database_url or ""
         await require_head(url)
-        database = Database(url, read_url=known.database_read_url, pool_size=pool_size)
+        database = Database(
+            url,
+            read_url=known.database_read_url,
+            pool_size=pool_size,
+            time_zone=known.company_time_zone,
+        )
         await database.open()
         try:
             yield database

@@ -79,6 +79,13 @@ ledger_entries = Table(
     Index("ix_ledger_entries_id", "id"),
     Index("ix_ledger_entries_number", "number"),
     Index("ix_ledger_entries_transaction_date_id", "transaction_date", "id"),
+    # What was credited of an invoice.
+    Index(
+        "ix_ledger_entries_related",
+        "customer_id",
+        "related_entry_id",
+        postgresql_where=text("related_entry_id IS NOT NULL"),
+    ),
     # However often a file is imported, and by whomever at once: each of its entries is there once.
     Index(
         "uq_ledger_entries_imported",
@@ -127,7 +134,6 @@ allocations = Table(
     Column("allocated_by", Uuid, ForeignKey("users.id"), nullable=False),
     instant_column("allocated_at", now=True),
     PrimaryKeyConstraint("customer_id", "id"),
-    UniqueConstraint("customer_id", "undoes_id"),
     ForeignKeyConstraint(
         ["customer_id", "credit_id"], ["ledger_entries.customer_id", "ledger_entries.id"]
     ),
@@ -141,6 +147,16 @@ allocations = Table(
     CheckConstraint("amount <> 0 AND (amount < 0) = (undoes_id IS NOT NULL)", name="sign"),
     Index("ix_allocations_credit", "customer_id", "credit_id"),
     Index("ix_allocations_debit", "customer_id", "debit_id"),
+    # What an allocation dated after a day still leaves open as of that day.
+    Index("ix_allocations_dated", "customer_id", "accounting_date"),
+    # Few are undone: only those need an entry.
+    Index(
+        "uq_allocations_undone",
+        "customer_id",
+        "undoes_id",
+        unique=True,
+        postgresql_where=text("undoes_id IS NOT NULL"),
+    ),
 )
 
 # `source_id` is an entry or an allocation; the generated columns carry the foreign keys, so that
@@ -174,6 +190,7 @@ journal_lines = Table(
     money_column("credit"),
     text_column("currency"),
     Column("accounting_date", Date, nullable=False),
+    Column("tax_rate", Numeric(5, 4), nullable=True),
     PrimaryKeyConstraint("customer_id", "source_id", "line_number"),
     ForeignKeyConstraint(
         ["customer_id", "entry_id"], ["ledger_entries.customer_id", "ledger_entries.id"]
@@ -185,6 +202,9 @@ journal_lines = Table(
     one_of("account", *GeneralLedgerAccount),
     exact_money("debit", "credit"),
     CheckConstraint("debit >= 0 AND credit >= 0 AND (debit = 0) <> (credit = 0)", name="one_side"),
+    CheckConstraint(
+        "tax_rate IS NULL OR (account = 'TAX_PAYABLE' AND tax_rate > 0)", name="rate_of_tax"
+    ),
 )
 
 # One row per entry that still has something open: a projection, rebuildable from the rest.

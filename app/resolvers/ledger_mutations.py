@@ -89,7 +89,7 @@ class LedgerMutations:
                 amount=input.amount,
                 method=input.method,
                 external_reference=text_or_none(input.external_reference),
-                allocations=_allocations(text_or_none(input.allocations), customer_id),
+                allocations=_wanted(text_or_none(input.allocations), customer_id),
                 auto_allocate=input.auto_allocate is not False,
             )
 
@@ -110,6 +110,7 @@ class LedgerMutations:
                 customer_id=customer_id,
                 transaction_date=input.transaction_date,
                 amount=input.amount,
+                tax_rate=text_or_none(input.tax_rate),
                 reason=input.reason,
                 against=None if against is None else _entry_of(customer_id, against, "against"),
                 external_reference=text_or_none(input.external_reference),
@@ -131,8 +132,7 @@ class LedgerMutations:
             return Allocate(
                 customer_id=customer_id,
                 credit_id=credit.id,
-                allocations=_allocations(input.allocations, customer_id),
-                accounting_date=info.context.today(),
+                allocations=_wanted(input.allocations, customer_id) or (),
             )
 
         return await _post(info, input.idempotency_key, input.meta, parse)
@@ -151,7 +151,6 @@ class LedgerMutations:
                 customer_id=_owner(allocation),
                 allocation_id=allocation.id,
                 reason=input.reason,
-                accounting_date=info.context.today(),
             )
 
         return await _post(info, input.idempotency_key, input.meta, parse)
@@ -176,15 +175,18 @@ def _entry_of(customer_id: UUID, text: str, *path: str) -> UUID:
 _NO_ENTRY = UUID(int=0)
 
 
-def _allocations(
+def _wanted(
     given: list[inputs.AllocationInput] | None, customer_id: UUID
-) -> tuple[AllocationInput, ...]:
+) -> tuple[AllocationInput, ...] | None:
+    """Nothing said is not the same as an empty list: that one wants nothing."""
+    if given is None:
+        return None
     return tuple(
         AllocationInput(
             debit_id=_entry_of(customer_id, each.debit, "allocations", str(index), "debit"),
             amount=each.amount,
         )
-        for index, each in enumerate(given or ())
+        for index, each in enumerate(given)
     )
 
 

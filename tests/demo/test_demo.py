@@ -163,7 +163,7 @@ async def fresh(servers: dict[str, str]) -> AsyncIterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("day", [date(2027, 1, 1), date(2028, 2, 29)], ids=str)
+@pytest.mark.parametrize("day", [date(2025, 1, 1), date(2024, 2, 29)], ids=str)
 async def test_it_loads_on_any_day(fresh: str, day: date) -> None:
     database = Database(fresh, pool_size=2)
     await database.open()

@@ -111,6 +111,7 @@ class Books:
                     "credit": abs(amount) if line else zero,
                     "currency": self.currency,
                     "accounting_date": day,
+                    "tax_rate": None,
                 }
             )
 

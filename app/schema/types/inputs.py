@@ -160,7 +160,8 @@ class RecordPaymentInput:
     method: PaymentMethod
     external_reference: str | None = UNSET
     allocations: list[AllocationInput] | None = strawberry.field(
-        default=UNSET, description="Explicit; without it oldest due first when autoAllocate."
+        default=UNSET,
+        description=("Explicit, and none if empty; without it oldest due first when autoAllocate."),
     )
     auto_allocate: bool | None = True
     meta: Meta | None = UNSET
@@ -168,12 +169,17 @@ class RecordPaymentInput:
 
 @strawberry.input
 class IssueCreditNoteInput:
-    """Money the customer need not pay. `against` is used first."""
+    """Money the customer need not pay. `amount` is gross.
+
+    `against` is used first: its tax is taken back in proportion, and all credit notes against it
+    never add up to more than it. Without `against`, `taxRate` says what tax the amount contains.
+    """
 
     customer: strawberry.ID
     idempotency_key: str
     transaction_date: date
     amount: Decimal
+    tax_rate: Decimal | None = UNSET
     reason: str
     against: strawberry.ID | None = UNSET
     external_reference: str | None = UNSET

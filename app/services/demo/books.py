@@ -123,7 +123,7 @@ class _Sales:
 
     def _payment(self, event: Money, customer_id: UUID) -> RecordPayment:
         settles: int | None = None
-        allocations: tuple[AllocationInput, ...] = ()
+        allocations: tuple[AllocationInput, ...] | None = None
         if event.sale is not None:
             spent = self._spend(event.sale, event.amount)
             settles = self._index_in_batch.get(event.sale)

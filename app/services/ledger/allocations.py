@@ -15,14 +15,17 @@ from app.services.ledger.inputs import AllocationInput
 
 @dataclass(frozen=True, kw_only=True)
 class Allocate:
-    """`accounting_date` is the company's today; it counts unless one of the entries is later."""
+    """Dated `accounting_date`, or the company's today, unless something at either side is later.
+
+    That is one of the two entries, or the last time that either got back what it had used.
+    """
 
     operation: ClassVar[str] = "allocate"
 
     customer_id: UUID
     credit_id: UUID
     allocations: tuple[AllocationInput, ...]
-    accounting_date: date = field(metadata=NOT_IN_INPUT_HASH)
+    accounting_date: date | None = field(default=None, metadata=NOT_IN_INPUT_HASH)
 
     def draft(self, *path: str) -> AllocationDraft:
         """The allocations to make, or the first refusal that needs no data."""
@@ -39,14 +42,14 @@ class Allocate:
 
 @dataclass(frozen=True, kw_only=True)
 class UndoAllocation:
-    """Both entries have open again what it used. `accounting_date` as for `Allocate`."""
+    """Both entries have open again what it used. Dated as `Allocate`, or as what is undone."""
 
     operation: ClassVar[str] = "undoAllocation"
 
     customer_id: UUID
     allocation_id: UUID
     reason: str
-    accounting_date: date = field(metadata=NOT_IN_INPUT_HASH)
+    accounting_date: date | None = field(default=None, metadata=NOT_IN_INPUT_HASH)
 
     def draft(self, *path: str) -> UndoDraft:
         """The allocation to undo, or the first refusal that needs no data."""

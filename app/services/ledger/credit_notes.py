@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
-from app.domain import dates, text
+from app.domain import dates, invoice, text
 from app.domain.drafts import EntryDraft
 from app.domain.ledger import EntryType, ReferenceType
 from app.services.ledger import inputs
@@ -16,6 +16,8 @@ from app.services.ledger import inputs
 class IssueCreditNote:
     """`against` names the debit that it corrects: it is used on that first, and on nothing else.
 
+    Of what the debit booked, tax included, it takes back in proportion, and all notes against it
+    never more than its amount. Without `against`, `tax_rate` says what tax the amount contains.
     What exceeds the debit's open amount stays advance: an invoice that was already paid can still
     be credited, and the customer decides what becomes of the money.
     """
@@ -27,6 +29,7 @@ class IssueCreditNote:
     amount: Decimal
     reason: str
     against: UUID | None = None
+    tax_rate: Decimal | None = None
     currency: str | None = None
     external_reference: str | None = None
     reference_type: ReferenceType | None = None
@@ -44,6 +47,9 @@ class IssueCreditNote:
             currency=self.currency,
             amount=inputs.amount(self.amount, *path, "amount"),
             against=self.against,
+            tax_rate=None
+            if self.tax_rate is None
+            else invoice.fraction(self.tax_rate, *path, "taxRate"),
             reason=reason,
             reference_type=self.reference_type,
             external_reference=reference,

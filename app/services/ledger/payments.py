@@ -18,6 +18,8 @@ from app.services.ledger.inputs import AllocationInput
 class RecordPayment:
     """Explicit `allocations`, or oldest due first when `auto_allocate`, or nothing but advance.
 
+    An empty list of them is explicit: it allocates nothing.
+
     `settles` is the index, in the same batch, of an earlier debit of this customer: the money is
     spent on that, and on nothing else. Its entry has no id yet that `allocations` could name.
     """
@@ -28,7 +30,7 @@ class RecordPayment:
     transaction_date: date
     amount: Decimal
     method: PaymentMethod
-    allocations: tuple[AllocationInput, ...] = ()
+    allocations: tuple[AllocationInput, ...] | None = None
     auto_allocate: bool = True
     settles: int | None = None
     currency: str | None = None
@@ -50,8 +52,8 @@ class RecordPayment:
             transaction_date=self.transaction_date,
             currency=self.currency,
             amount=inputs.amount(self.amount, *path, "amount"),
-            wanted=inputs.wanted(self.allocations, *path, "allocations"),
-            oldest_first=self.auto_allocate and not self.allocations and self.settles is None,
+            wanted=inputs.wanted(self.allocations or (), *path, "allocations"),
+            oldest_first=self.auto_allocate and self.allocations is None and self.settles is None,
             settles=self.settles,
             payment_method=self.method,
             reference_type=self.reference_type,

@@ -97,7 +97,9 @@ async def post(tx: Transaction, actor: Actor, request: Request) -> Posted:
         status = CustomerStatus(facts.customers[draft.customer_id].status)
         require_in_use(status, *_subject_path(draft))
     ledgers = {
-        customer_id: SubLedger(account, facts.known.get(customer_id, ()))
+        customer_id: SubLedger(
+            account, facts.known.get(customer_id, ()), facts.left.get(customer_id)
+        )
         for customer_id, account in locked.accounts.items()
     }
     decision = decide(request.drafts, _facts(facts, ledgers))
@@ -180,6 +182,7 @@ def _subject_path(draft: Draft) -> tuple[str, ...]:
 def _facts(facts: Read, ledgers: dict[UUID, SubLedger]) -> Facts:
     return Facts(
         posted_at=facts.posted_at,
+        today=facts.today,
         ledgers=ledgers,
         payment_terms={id_: row.payment_terms_days for id_, row in facts.customers.items()},
         products=facts.products,

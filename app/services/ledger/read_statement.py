@@ -23,6 +23,7 @@ class Scopes:
     allowed: ScopeCondition
 
 
+# An entry is `undone` as of the last date of an undoing at it, over both indexes of allocations.
 # Products are held, as the foreign keys of the lines will hold them: their currency cannot change.
 # Open debits are read oldest due first, only as far as the credits of the drafts can reach.
 _READ = """
@@ -65,8 +66,21 @@ known AS MATERIALIZED (
             ) AS queue
             WHERE due_before < spending.amount
         ) AS due
+),
+dated AS MATERIALIZED (
+    SELECT known.*, (
+            SELECT max(undoing.accounting_date) FROM allocations AS undoing
+            WHERE undoing.customer_id = known.customer_id AND undoing.undoes_id IS NOT NULL
+                AND (undoing.credit_id = known.id OR undoing.debit_id = known.id)
+        ) AS undone_on
+    FROM known
+),
+credited AS MATERIALIZED (
+    SELECT customer_id, id
+    FROM unnest(CAST(:credited_customers AS uuid[]), CAST(:credited AS uuid[]))
+        AS credited (customer_id, id)
 )
-SELECT statement_timestamp() AS posted_at,
+SELECT statement_timestamp() AS posted_at, company_today() AS today,
     ARRAY(
         SELECT uuidv7()
         FROM generate_series(1, CAST(:id_count AS integer) + (SELECT count(*) FROM known))
@@ -81,14 +95,35 @@ SELECT statement_timestamp() AS posted_at,
     ) AS customers,
     (
         SELECT json_agg(json_build_array(
-            customer_id, id, is_debit, CAST(open_amount AS text), due_date, accounting_date))
-        FROM known
+            customer_id, id, is_debit, CAST(open_amount AS text), due_date, accounting_date,
+            undone_on))
+        FROM dated
     ) AS known,
     (
         SELECT json_agg(json_build_array(
             id, credit_id, debit_id, CAST(amount AS text), accounting_date, is_active))
         FROM standing
     ) AS standing,
+    (
+        SELECT json_agg(json_build_array(
+            customer_id, id, is_note, account, CAST(tax_rate AS text), CAST(amount AS text))
+            ORDER BY is_note, line_number)
+        FROM (
+            SELECT credited.customer_id, credited.id, booked.is_note, line.account, line.tax_rate,
+                abs(sum(line.debit - line.credit)) AS amount,
+                min(line.line_number) AS line_number
+            FROM credited, LATERAL (
+                    SELECT credited.id AS source_id, false AS is_note
+                    UNION ALL
+                    SELECT note.id, true FROM ledger_entries AS note
+                    WHERE note.customer_id = credited.customer_id
+                        AND note.related_entry_id = credited.id AND note.type = 'CREDIT_NOTE'
+                ) AS booked, journal_lines AS line
+            WHERE line.customer_id = credited.customer_id AND line.source_id = booked.source_id
+                AND line.account NOT IN ('ACCOUNTS_RECEIVABLE', 'CUSTOMER_ADVANCES')
+            GROUP BY credited.customer_id, credited.id, booked.is_note, line.account, line.tax_rate
+        ) AS contra
+    ) AS contra,
     (
         SELECT json_agg(json_build_array(
             sku, id, name, currency, CAST(tax_rate AS text), is_active))
@@ -101,10 +136,11 @@ SELECT statement_timestamp() AS posted_at,
         SELECT json_agg(json_build_array(
             id, name, type, status, lower(during), upper(during)))
         FROM accounting_periods
-        WHERE CAST(:first_date AS date) IS NOT NULL
-            AND during && daterange(CAST(:first_date AS date), greatest(CAST(:last_date AS date),
-            (SELECT max(accounting_date) FROM known),
-            (SELECT max(accounting_date) FROM standing)), '[]')
+        WHERE CAST(:has_drafts AS boolean)
+            AND during && daterange(least(CAST(:first_date AS date), company_today()),
+            greatest(CAST(:last_date AS date), company_today(),
+                (SELECT max(greatest(accounting_date, undone_on)) FROM dated),
+                (SELECT max(accounting_date) FROM standing)), '[]')
     ) AS periods,
     earlier.operation AS earlier_operation, earlier.input_hash AS earlier_hash,
     earlier.result AS earlier_result

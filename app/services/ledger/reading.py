@@ -10,10 +10,11 @@ from uuid import UUID
 
 import orjson
 
+from app.domain.booking import Contra, left_of
 from app.domain.drafts import AllocationDraft, Draft, EntryDraft, UndoDraft
 from app.domain.facts import StandingAllocation
 from app.domain.invoice import Product
-from app.domain.ledger import ENTRY_KINDS
+from app.domain.ledger import ENTRY_KINDS, GeneralLedgerAccount
 from app.domain.periods import Period, PeriodStatus, PeriodType
 from app.domain.subledger import KnownEntry
 from app.infra.database import Transaction
@@ -42,13 +43,19 @@ class EarlierRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Read:
-    """The facts, typed. `earlier` is there only when the key was found taken."""
+    """The facts, typed. `earlier` is there only when the key was found taken.
+
+    `left`, by customer and debit: what credit notes have left of what the debits that drafts name
+    as `against` have booked.
+    """
 
     posted_at: datetime
+    today: date
     ids: Sequence[UUID]
     numbers: Sequence[int]
     customers: dict[UUID, CustomerRow]
     known: dict[UUID, list[KnownEntry]]
+    left: dict[UUID, dict[UUID, tuple[Contra, ...]]]
     standing: dict[UUID, StandingAllocation]
     products: dict[str, Product]
     periods: list[Period]
@@ -88,7 +95,8 @@ def _wanted(drafts: Sequence[Draft]) -> dict[str, Any]:
         if entry.amount is not None and ENTRY_KINDS[entry.type].sign < 0:
             spendable[entry.customer_id] += entry.amount
     by_itself = {entry.customer_id for entry in entries if entry.oldest_first}
-    dates = [_asked_on(draft) for draft in drafts]
+    credited = {(each.customer_id, each.against) for each in entries if each.against is not None}
+    dates = [day for day in map(_asked_on, drafts) if day is not None]
     return {
         # An entry each; and each allocation uses up a wish, a new entry or an open item, which
         # the statement adds, or undoes one.
@@ -96,6 +104,8 @@ def _wanted(drafts: Sequence[Draft]) -> dict[str, Any]:
         "sequences": [f"entry_number_{entry.type.lower()}" for entry in entries],
         "named_customers": [customer_id for customer_id, _ in named],
         "named_entries": [entry_id for _, entry_id in named],
+        "credited_customers": [customer_id for customer_id, _ in credited],
+        "credited": [entry_id for _, entry_id in credited],
         "undone_customers": [draft.customer_id for draft in undone],
         "undone": [draft.allocation_id for draft in undone],
         "spending_customers": list(by_itself),
@@ -103,6 +113,7 @@ def _wanted(drafts: Sequence[Draft]) -> dict[str, Any]:
         "skus": list({line.sku for entry in entries for line in entry.lines if line.sku}),
         "first_date": min(dates, default=None),
         "last_date": max(dates, default=None),
+        "has_drafts": bool(drafts),
     }
 
 
@@ -118,23 +129,25 @@ def _named(drafts: Iterable[Draft]) -> Iterable[tuple[UUID, UUID]]:
             yield draft.customer_id, draft.against
 
 
-def _asked_on(draft: Draft) -> date:
+def _asked_on(draft: Draft) -> date | None:
     return draft.transaction_date if isinstance(draft, EntryDraft) else draft.accounting_date
 
 
 def _typed(record: Mapping[str, Any]) -> Read:
     known: defaultdict[UUID, dict[UUID, KnownEntry]] = defaultdict(dict)
-    for customer_id, entry_id, is_debit, open_amount, due, dated in _rows(record["known"]):
+    for customer_id, entry_id, is_debit, open_amount, due, dated, undone in _rows(record["known"]):
         entry = KnownEntry(
             id=UUID(entry_id),
             is_debit=is_debit,
             open_amount=Decimal(open_amount),
             due_date=due and date.fromisoformat(due),
             accounting_date=date.fromisoformat(dated),
+            undone_on=undone and date.fromisoformat(undone),
         )
         known[UUID(customer_id)][entry.id] = entry
     return Read(
         posted_at=record["posted_at"],
+        today=record["today"],
         ids=record["ids"],
         numbers=record["numbers"],
         customers={
@@ -144,11 +157,28 @@ def _typed(record: Mapping[str, Any]) -> Read:
             for id_, status, terms, visible, allowed in _rows(record["customers"])
         },
         known={customer_id: list(entries.values()) for customer_id, entries in known.items()},
+        left=_left(_rows(record["contra"])),
         standing={each.id: each for each in map(_standing, _rows(record["standing"]))},
         products=dict(map(_product, _rows(record["products"]))),
         periods=[_period(columns) for columns in _rows(record["periods"])],
         earlier=_earlier(record),
     )
+
+
+def _left(rows: Iterable[list[Any]]) -> dict[UUID, dict[UUID, tuple[Contra, ...]]]:
+    booked: defaultdict[tuple[UUID, UUID], list[Contra]] = defaultdict(list)
+    returned: defaultdict[tuple[UUID, UUID], list[Contra]] = defaultdict(list)
+    for customer_id, entry_id, is_note, account, tax_rate, amount in rows:
+        contra = Contra(
+            account=GeneralLedgerAccount(account),
+            tax_rate=tax_rate and Decimal(tax_rate),
+            amount=Decimal(amount),
+        )
+        (returned if is_note else booked)[UUID(customer_id), UUID(entry_id)].append(contra)
+    left: defaultdict[UUID, dict[UUID, tuple[Contra, ...]]] = defaultdict(dict)
+    for (customer, entry), lines in booked.items():
+        left[customer][entry] = left_of(lines, returned[customer, entry])
+    return left
 
 
 def _earlier(record: Mapping[str, Any]) -> EarlierRequest | None:

@@ -49,12 +49,12 @@ allocated AS (
 ),
 booked AS (
     INSERT INTO journal_lines (customer_id, source_id, line_number, source, account, debit,
-        credit, currency, accounting_date)
+        credit, currency, accounting_date, tax_rate)
     SELECT customer_id, source_id, line_number, source, account, greatest(amount, amount * 0),
-        greatest(-amount, amount * 0), currency, accounting_date
+        greatest(-amount, amount * 0), currency, accounting_date, tax_rate
     FROM json_to_recordset(CAST(:journal AS json)) AS line (customer_id uuid, source_id uuid,
         line_number integer, source text, account text, amount numeric, currency text,
-        accounting_date date)
+        accounting_date date, tax_rate numeric)
     RETURNING 1
 ),
 opened AS (

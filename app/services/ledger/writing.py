@@ -8,7 +8,6 @@ from uuid import UUID
 from app.domain import journal
 from app.domain.facts import Decision
 from app.domain.journal import JournalLine
-from app.domain.ledger import ENTRY_KINDS
 from app.domain.subledger import KnownEntry, MadeAllocation, PostedEntry, SubLedger
 from app.infra.database import Transaction
 from app.policies.actor import Actor
@@ -120,7 +119,7 @@ def _journal(decision: Decision) -> list[Row]:
     rows: list[Row] = []
     for entry in decision.entries:
         draft = entry.draft
-        lines = journal.of_entry(ENTRY_KINDS[draft.type], entry.amount, entry.tax)
+        lines = journal.of_entry(entry.amount, entry.contra)
         shared = {
             "customer_id": draft.customer_id,
             "source_id": entry.id,
@@ -148,6 +147,7 @@ def _journal_rows(shared: Row, lines: Sequence[JournalLine]) -> list[Row]:
             "line_number": number,
             "account": line.account,
             "amount": _plain(line.amount),
+            "tax_rate": None if line.tax_rate is None else _plain(line.tax_rate),
         }
         for number, line in enumerate(lines, start=1)
     ]

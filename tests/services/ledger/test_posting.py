@@ -118,24 +118,54 @@ async def test_a_payment_that_is_not_to_be_allocated_is_advance(books: Books, ow
     assert await figures(owner, customer) == ("30.00", "30.00", "0.00")
 
 
+async def pay_for(books: Books, customer: UUID, debit: UUID, amount: str) -> None:
+    wanted = (AllocationInput(debit_id=debit, amount=Decimal(amount)),)
+    await books.post(
+        RecordPayment(
+            customer_id=customer,
+            transaction_date=DAY,
+            amount=Decimal(amount),
+            method=PaymentMethod.CASH,
+            allocations=wanted,
+        )
+    )
+
+
+async def test_an_empty_list_of_allocations_allocates_nothing(books: Books, owner: Owner) -> None:
+    customer = await make_customer(books.database)
+    await books.invoice(customer, "30")
+    posted = await books.post(
+        RecordPayment(
+            customer_id=customer,
+            transaction_date=DAY,
+            amount=Decimal(30),
+            method=PaymentMethod.CASH,
+            allocations=(),
+        )
+    )
+    assert posted.allocation_ids == ()
+    assert await figures(owner, customer) == ("30.00", "30.00", "0.00")
+
+
 async def test_a_credit_note_corrects_its_invoice_and_nothing_else(
     books: Books, owner: Owner
 ) -> None:
     customer = await make_customer(books.database)
     other = await books.invoice(customer, "70", due=DAY)
     wrong = await books.invoice(customer, "30")
+    await pay_for(books, customer, wrong, "20")
     posted = await books.post(
         IssueCreditNote(
             customer_id=customer,
             transaction_date=DAY,
-            amount=Decimal(50),
+            amount=Decimal(20),
             reason="Damaged",
             against=wrong,
         )
     )
     assert await open_amount(owner, wrong) is None
     assert await open_amount(owner, other) == Decimal("70.00")
-    assert await open_amount(owner, posted.entry_ids[0]) == Decimal("20.00")
+    assert await open_amount(owner, posted.entry_ids[0]) == Decimal("10.00")
     related = await owner.fetchval(
         "SELECT related_entry_id FROM ledger_entries WHERE id = $1", posted.entry_ids[0]
     )
@@ -150,7 +180,7 @@ async def test_a_credit_note_corrects_its_invoice_and_nothing_else(
         )
     )
     assert again.allocation_ids == ()
-    assert await figures(owner, customer) == ("70.00", "25.00", "45.00")
+    assert await figures(owner, customer) == ("70.00", "15.00", "55.00")
 
 
 async def test_a_credit_is_allocated_later_and_that_is_undone(books: Books, owner: Owner) -> None:

@@ -25,7 +25,7 @@ Owner = asyncpg.Connection
 
 
 def payment(customer_id: UUID, amount: str, debit: UUID | None = None) -> RecordPayment:
-    asked = (AllocationInput(debit_id=debit, amount=Decimal(amount)),) if debit else ()
+    asked = (AllocationInput(debit_id=debit, amount=Decimal(amount)),) if debit else None
     return RecordPayment(
         customer_id=customer_id,
         transaction_date=DAY,

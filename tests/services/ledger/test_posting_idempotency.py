@@ -157,8 +157,9 @@ def test_the_hash_is_of_what_the_input_means(books: Books) -> None:
     customer = books.actor.user_id
     assert input_hash(payment(customer, "10")) == input_hash(payment(customer, "10.00"))
     assert input_hash(payment(customer, "10")) != input_hash(payment(customer, "100"))
-    explicit = replace(payment(customer), auto_allocate=True, allocations=())
+    explicit = replace(payment(customer), auto_allocate=True, allocations=None)
     assert input_hash(explicit) == input_hash(payment(customer))
+    assert input_hash(replace(explicit, allocations=())) != input_hash(explicit)
     # What the edge adds is not part of the request: tomorrow it is still the same.
     asked = (AllocationInput(debit_id=customer, amount=Decimal(1)),)
     today = Allocate(
