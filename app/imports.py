@@ -27,7 +27,12 @@ from app.infra.settings import Settings
 from app.services.importing.importer import importer
 from app.services.importing.mapping import ImportMapping
 from app.services.importing.mapping_file import MAX_BYTES, read_mapping
-from app.services.importing.refusals import ImportRefused, Refusal, UnusableFile
+from app.services.importing.refusals import (
+    AlreadyThere,
+    ImportRefused,
+    Refusal,
+    UnusableFile,
+)
 from app.services.importing.report import Write, report_to
 from app.services.importing.run import Summary, import_file
 
@@ -124,6 +129,10 @@ class _Terminal:
         if len(self.first_refusals) < _SHOWN:
             self.first_refusals.append(refusal)
 
+    def there_already(self, found: AlreadyThere) -> None:
+        """Write it down."""
+        self._write(found)
+
     def _show(self, name: str, done: int, of: int) -> None:
         if self._console.is_terminal:
             if name not in self._tasks:
@@ -153,10 +162,12 @@ def _sum_up(summary: Summary, watcher: _Terminal, order: Order) -> None:
         f"Rows: {summary.rows:,}",
         f"  refused: {summary.refused:,}",
         f"  there already: {counts.rows_already_there:,}",
+        f"  passed over: {summary.passed_over:,}",
         f"What {done}:",
         f"  customers: {counts.customers:,}",
         f"  invoices: {counts.invoices:,}",
         f"  settlements: {counts.settlements:,}",
+        f"  payments: {counts.payments:,}",
         f"  fiscal years: {summary.fiscal_years:,}",
     ]
     for refusal in watcher.first_refusals:
@@ -165,7 +176,7 @@ def _sum_up(summary: Summary, watcher: _Terminal, order: Order) -> None:
     if summary.refused > len(watcher.first_refusals):
         lines.append("In all, most frequent first:")
         lines.extend(f"  {count:,} x {kind}" for kind, count in watcher.kinds.most_common(_SHOWN))
-    if summary.refused and order.report is not None:
-        lines.append(f"All of them are in {order.report}.")
+    if (summary.refused or counts.rows_already_there) and order.report is not None:
+        lines.append(f"Every row that is refused or there already is in {order.report}.")
     for line in lines:
         out.print(Text(line), soft_wrap=True)

@@ -95,6 +95,14 @@ ledger_entries = Table(
         unique=True,
         postgresql_where=text("reference_type = 'IMPORT'"),
     ),
+    Index(
+        "ix_ledger_entries_external_reference",
+        "customer_id",
+        "external_reference",
+        postgresql_where=text(
+            "external_reference IS NOT NULL AND reference_type IS DISTINCT FROM 'IMPORT'"
+        ),
+    ),
 )
 
 entry_lines = Table(

@@ -10,7 +10,7 @@ from app.infra.database import Database
 from app.policies.actor import Actor
 from app.policies.roles import Role
 from app.services.importing.mapping_file import read_mapping
-from app.services.importing.refusals import Refusal
+from app.services.importing.refusals import AlreadyThere, Refusal
 from app.services.importing.run import Summary, import_file
 from tests.factories import actor_for
 
@@ -42,6 +42,7 @@ class Watched:
     """A watcher that remembers."""
 
     refusals: list[Refusal] = field(default_factory=list)
+    there: list[AlreadyThere] = field(default_factory=list)
     steps: list[tuple[str, int, int]] = field(default_factory=list)
 
     def reading(self, bytes_read: int, rows: int) -> None:
@@ -53,13 +54,17 @@ class Watched:
     def refused(self, refusal: Refusal) -> None:
         self.refusals.append(refusal)
 
+    def there_already(self, found: AlreadyThere) -> None:
+        self.there.append(found)
+
 
 @dataclass
 class Imported:
-    """What an import did, and what it refused."""
+    """What an import did, what it refused, and what it found in the books."""
 
     summary: Summary
     refusals: list[Refusal]
+    there: list[AlreadyThere]
 
     @property
     def reasons(self) -> dict[int, tuple[str, str]]:
@@ -98,7 +103,8 @@ class Importing:
             **options,
         )
         assert summary.refused == len(watched.refusals)
-        return Imported(summary, watched.refusals)
+        assert summary.counts.rows_already_there == len(watched.there)
+        return Imported(summary, watched.refusals, watched.there)
 
 
 @pytest.fixture

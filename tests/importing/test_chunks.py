@@ -24,13 +24,18 @@ from tests.factories import DAY, Books, lines_of, make_customer, new_key, open_b
 def row(code: str, line: int, on: date = DAY, paid: date = DAY) -> Row:
     return Row(
         line=line,
+        code=code,
+        currency="USD",
         customer=CreateCustomer(code=code, business_name=code, currency="USD"),
-        tags=(),
         invoice=InvoiceRow(
             reference=str(line), on=on, amount=Decimal(5), due_date=None, description=None
         ),
         settlement=SettlementRow(
-            reference=str(line), on=paid, amount=Decimal(5), method=PaymentMethod.CASH
+            reference=str(line),
+            settles=str(line),
+            on=paid,
+            amount=Decimal(5),
+            method=PaymentMethod.CASH,
         ),
     )
 
@@ -44,7 +49,7 @@ def sizes(*of_customers: int) -> list[list[tuple[str, int]]]:
 def _counted(chunk: Iterable[Row]) -> list[tuple[str, int]]:
     counts: dict[str, int] = {}
     for each in chunk:
-        counts[each.customer.code] = counts.get(each.customer.code, 0) + 1
+        counts[each.code] = counts.get(each.code, 0) + 1
     return list(counts.items())
 
 

@@ -55,8 +55,9 @@ class File:
         for record in records:
             if isinstance(record, Record):
                 row = reader.read(record)
+                assert row is not None
                 assert row.invoice is not None
-                good.add((row.customer.code, row.invoice.reference))
+                good.add((row.code, row.invoice.reference))
             else:
                 refused.append(record.line)
         return good, refused

@@ -77,7 +77,8 @@ async def test_a_table_in_use_is_no_fault_of_a_migration(empty: str) -> None:
     await asyncio.to_thread(upgrade, empty)
     busy = await asyncpg.connect(empty)
     async with busy.transaction():
-        await busy.execute("LOCK TABLE outbox")
+        tables = await busy.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        await busy.execute(f"LOCK TABLE {', '.join(row['tablename'] for row in tables)}")
         with pytest.raises(NotReady, match="a table is in use for too long; run `migrate` again"):
             await asyncio.to_thread(downgrade, empty, "0011")
     await busy.close()

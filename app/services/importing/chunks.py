@@ -1,7 +1,7 @@
 """Rows in the portions that are posted at once, and the order of the entries in each."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,8 +19,8 @@ MAX_ROWS = MAX_ENTRIES // 2
 class Wanted:
     """What is left to post of a row: the invoice, or a settlement, or both.
 
-    Without `invoice` the settlement is for `debit_id`, which an earlier import posted, and which
-    takes `debit_amount` of it.
+    The settlement is for `debit_id`, which is in the books and takes `debit_amount` of it, or for
+    the invoice of `debit_line` in the same portion: of this row, when there is neither.
     """
 
     row: Row
@@ -28,6 +28,7 @@ class Wanted:
     currency: str
     invoice: InvoiceRow | None
     settlement: SettlementRow | None
+    debit_line: int | None = None
     debit_id: UUID | None = None
     debit_amount: Decimal = Decimal(0)
 
@@ -48,19 +49,22 @@ class Batch:
 
 
 def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows that come sorted by customer, in portions of at most 500.
+    """Rows that come sorted by customer and invoice, in portions of at most 500.
 
-    A customer's rows are not torn apart unless they are too many for one portion.
+    A customer's rows are not torn apart unless they are too many for one portion, and then not an
+    invoice from its payments unless these are.
     """
     chunk: list[Row] = []
-    of_customer = 0  # where in the chunk the customer of its last row begins
+    of_customer = of_invoice = 0  # where in the chunk those of its last row begin
     for row in rows:
-        if chunk and row.customer.code != chunk[-1].customer.code:
-            of_customer = len(chunk)
+        if chunk and row.code != chunk[-1].code:
+            of_customer = of_invoice = len(chunk)
+        elif chunk and row.concerns != chunk[-1].concerns:
+            of_invoice = len(chunk)
         if len(chunk) == MAX_ROWS:
-            cut = of_customer or len(chunk)
+            cut = of_customer or of_invoice or len(chunk)
             yield chunk[:cut]
-            chunk, of_customer = chunk[cut:], 0
+            chunk, of_customer, of_invoice = chunk[cut:], 0, max(of_invoice - cut, 0)
         chunk.append(row)
     if chunk:
         yield chunk
@@ -68,12 +72,13 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 def batch(wanted: Sequence[Wanted]) -> Batch:
     """Each customer's entries by date; a settlement never before the invoice that it is for."""
+    invoiced = {each.row.line: each.invoice.on for each in wanted if each.invoice is not None}
     ordered: list[tuple[tuple[Any, ...], Wanted, InvoiceRow | SettlementRow]] = []
     for each in wanted:
         if each.invoice is not None:
             ordered.append((_order(each, each.invoice.on, 0), each, each.invoice))
         if each.settlement is not None:
-            posted_on = max(each.settlement.on, each.invoice.on if each.invoice else date.min)
+            posted_on = max(each.settlement.on, invoiced.get(_debit_line(each), date.min))
             ordered.append((_order(each, posted_on, 1), each, each.settlement))
     ordered.sort(key=lambda item: item[0])
     commands: list[EntryCommand] = []
@@ -89,11 +94,15 @@ def batch(wanted: Sequence[Wanted]) -> Batch:
 
 
 def _order(each: Wanted, on: date, rank: int) -> tuple[Any, ...]:
-    return each.row.customer.code, on, rank, each.row.line
+    return each.row.code, on, rank, each.row.line
 
 
-def _spent_on(each: Wanted, index_of: dict[int, int]) -> dict[str, Any]:
+def _debit_line(each: Wanted) -> int:
+    return each.row.line if each.debit_line is None else each.debit_line
+
+
+def _spent_on(each: Wanted, index_of: Mapping[int, int]) -> dict[str, Any]:
     if each.debit_id is None:
-        return {"settles": index_of[each.row.line]}
+        return {"settles": index_of[_debit_line(each)]}
     wish = AllocationInput(debit_id=each.debit_id, amount=each.debit_amount)
     return {"allocations": (wish,)}

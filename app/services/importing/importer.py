@@ -53,12 +53,17 @@ async def _first_who_may(
 
 
 def _rights_to_post(mapping: ImportMapping) -> list[str]:
-    rights = ["postEntries", "postInvoice"] if mapping.invoice else []
-    return [*rights, "recordPayment"] if mapping.settlement else rights
+    rights = ["postEntries"] if mapping.has_entries else []
+    if mapping.invoice:
+        rights.append("postInvoice")
+    if mapping.settlement or mapping.payment:
+        rights.append("recordPayment")
+    return rights
 
 
 def _rights_to_make(mapping: ImportMapping) -> list[str]:
-    return ["createCustomer", "createFiscalYear"] if mapping.fiscal_years else ["createCustomer"]
+    rights = ["createCustomer"] if mapping.customer else []
+    return [*rights, "createFiscalYear"] if mapping.fiscal_years else rights
 
 
 _BY_EMAIL = Statement(

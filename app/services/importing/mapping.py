@@ -7,7 +7,8 @@ from typing import Any
 from app.domain.customer import CustomerType
 from app.domain.ledger import PaymentMethod
 from app.services.importing import formats
-from app.services.importing.formats import choice, date_reader, integer, number_reader
+from app.services.importing.date_formats import date_reader
+from app.services.importing.formats import choice, integer, number_reader
 from app.services.importing.sources import Source
 
 VERSION = 1
@@ -38,7 +39,7 @@ class FiscalYears:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportMapping:
-    """The whole mapping. Keys of the three sections are those of `KEYS`; an absent one is empty."""
+    """The whole mapping. Keys of the four sections are those of `KEYS`; an absent one is empty."""
 
     file: FileFormat
     user: str | None
@@ -47,12 +48,18 @@ class ImportMapping:
     tags: tuple[Source, ...]
     invoice: Mapping[str, Source]
     settlement: Mapping[str, Source]
+    payment: Mapping[str, Source]
     digest: str
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether rows are of invoices or payments: one that is neither is passed over."""
+        return bool(self.invoice or self.payment)
 
     @property
     def columns(self) -> list[str]:
         """Every column that is read, once."""
-        sections = (self.customer, self.invoice, self.settlement)
+        sections = (self.customer, self.invoice, self.settlement, self.payment)
         sources = [source for section in sections for source in section.values()]
         return list(dict.fromkeys(name for each in (*sources, *self.tags) for name in each.columns))
 
@@ -71,15 +78,17 @@ def _plainly(read: Callable[[str], Any]) -> Callable[[FileFormat], Callable[[str
 
 _TEXT = Key(read=_plainly(formats.text))
 _NEEDED_TEXT = Key(read=_plainly(formats.text), required=True)
+_NAME = Key(read=_plainly(formats.identifier), required=True)
 _DATE = Key(read=lambda file: date_reader(file.date_formats))
 _NEEDED_DATE = Key(read=_DATE.read, required=True)
 _NUMBER = Key(read=lambda file: number_reader(file.decimal_mark, file.group_mark))
-_METHODS = choice(PaymentMethod, PaymentMethod.ACCOUNT)
+_NEEDED_NUMBER = Key(read=_NUMBER.read, required=True)
+_METHOD = Key(read=_plainly(choice(PaymentMethod, PaymentMethod.ACCOUNT)), required=True)
 
 ADDRESS_KEYS = ("line1", "line2", "city", "region", "postal_code", "country")
 KEYS: Mapping[str, Mapping[str, Key]] = {
     "customer": {
-        "code": _NEEDED_TEXT,
+        "code": _NAME,
         "business_name": _NEEDED_TEXT,
         "currency": _NEEDED_TEXT,
         "contact_name": _TEXT,
@@ -92,17 +101,28 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
         **{f"address_{name}": _TEXT for name in ADDRESS_KEYS},
     },
     "invoice": {
-        "reference": _NEEDED_TEXT,
+        "when": _TEXT,
+        "reference": _NAME,
         "date": _NEEDED_DATE,
-        "amount": Key(read=_NUMBER.read, required=True),
+        "amount": _NEEDED_NUMBER,
         "due_date": _DATE,
         "description": _TEXT,
     },
     "settlement": {
         "date": _NEEDED_DATE,
-        "method": Key(read=_plainly(_METHODS), required=True),
+        "method": _METHOD,
         "amount": _NUMBER,
+    },
+    "payment": {
+        "when": _TEXT,
+        "customer": _NAME,
+        "invoice": _NAME,
+        "date": _NEEDED_DATE,
+        "amount": _NEEDED_NUMBER,
+        "method": _METHOD,
+        "reference": _NAME,
+        "currency": _TEXT,
     },
 }
 """`required` keys of a section must be in the mapping; in each row, they must have a value too,
-but for the date of a settlement: a row without one is not settled."""
+but for a settlement, which a row may be without. `when` says which rows a section is for."""

@@ -1,11 +1,13 @@
 """Reading a mapping file: TOML, every key known, every value of its type, or `MappingError`."""
 
+import codecs
 import hashlib
 import tomllib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from app.services.importing.formats import Unreadable, is_date_format
+from app.services.importing.date_formats import MAX_FORMATS, is_date_format, read_differently
+from app.services.importing.formats import Unreadable, alike
 from app.services.importing.mapping import (
     ENCODINGS,
     KEYS,
@@ -38,16 +40,38 @@ def read_mapping(content: bytes) -> ImportMapping:
         file=_file_format(_Table("file", top.optional("file", dict) or {})),
         fiscal_years=_fiscal_years(top.optional("fiscal_years", dict)),
         tags=_tags(top.optional("tags", list) or []),
-        customer=_section("customer", top.take("customer", dict)),
+        customer=_section("customer", top.optional("customer", dict)),
         invoice=_section("invoice", top.optional("invoice", dict)),
         settlement=_section("settlement", top.optional("settlement", dict)),
+        payment=_section("payment", top.optional("payment", dict)),
         digest=hashlib.sha256(content).hexdigest(),
     )
     top.finish()
-    if mapping.settlement and not mapping.invoice:
-        raise MappingError("settlement", "what is settled is an invoice: add a section `invoice`")
+    _check_sections(mapping)
     _check_constants(mapping)
     return mapping
+
+
+def _check_sections(mapping: ImportMapping) -> None:
+    """Which sections go together."""
+    if not mapping.customer and not mapping.payment:
+        raise MappingError("customer", "this key is missing")
+    if mapping.invoice and not mapping.customer:
+        raise MappingError("customer", "whose the invoices are: add a section `customer`")
+    if mapping.settlement and not mapping.invoice:
+        raise MappingError("settlement", "what is settled is an invoice: add a section `invoice`")
+    if mapping.tags and not mapping.customer:
+        raise MappingError("tags", "a customer has them: add a section `customer`")
+    if mapping.payment and mapping.customer:
+        if not mapping.invoice:
+            raise MappingError("customer", "a payment makes no customer: leave out this section")
+        for name in ("invoice", "payment"):
+            if "when" not in getattr(mapping, name):
+                raise MappingError(
+                    f"{name}.when",
+                    "this key is missing: of a file with invoices and payments, it says which rows "
+                    f"are {name}s; or import the payments from a file and a mapping of their own",
+                )
 
 
 class _Table:
@@ -85,33 +109,51 @@ def _file_format(table: _Table) -> FileFormat:
     default = FileFormat()
     formats = table.optional("date_formats", list)
     file = FileFormat(
-        encoding=table.optional("encoding", str) or default.encoding,
+        encoding=_encoding(table.optional("encoding", str) or default.encoding),
         delimiter=_character(table, "delimiter", default.delimiter),
         quote=_character(table, "quote", default.quote),
         date_formats=default.date_formats if formats is None else tuple(formats),
         decimal_mark=_character(table, "decimal_mark", default.decimal_mark),
-        group_mark=_character(table, "group_mark", default.group_mark),
+        group_mark=_character(table, "group_mark", default.group_mark, is_ascii=False),
     )
     table.finish()
-    if file.encoding not in ENCODINGS:
-        raise MappingError("file.encoding", f"this must be one of {', '.join(ENCODINGS)}")
     if file.delimiter == file.quote:
         raise MappingError("file.quote", "this must differ from the delimiter")
-    if file.decimal_mark == file.group_mark:
+    if file.decimal_mark in alike(file.group_mark):
         raise MappingError("file.group_mark", "this must differ from the decimal mark")
     if not file.date_formats or not all(
         isinstance(each, str) and is_date_format(each) for each in file.date_formats
     ):
         raise MappingError("file.date_formats", "each must have %d, %m and %Y once, as in %m/%d/%Y")
+    if len(file.date_formats) > MAX_FORMATS:
+        raise MappingError("file.date_formats", f"there are at most {MAX_FORMATS}")
+    if found := read_differently(file.date_formats):
+        one, other, text = found
+        raise MappingError(
+            "file.date_formats",
+            f"{text} is one date as {one} and another as {other}: leave the one that the file has",
+        )
     return file
 
 
-def _character(table: _Table, name: str, default: str) -> str:
+def _encoding(name: str) -> str:
+    """Its name here, of all that Python knows it by."""
+    known = {codecs.lookup(each).name: each for each in ENCODINGS}
+    known["utf-8-sig"] = "utf-8"
+    try:
+        return known[codecs.lookup(name).name]
+    except (LookupError, ValueError) as error:
+        raise MappingError(
+            "file.encoding", f"this must be one of {', '.join(ENCODINGS)}"
+        ) from error
+
+
+def _character(table: _Table, name: str, default: str, *, is_ascii: bool = True) -> str:
     value = table.optional(name, str)
     if value is None:
         return default
-    is_mark = len(value) == 1 and value.isascii() and not value.isalnum() and value not in "\r\n+-"
-    if not is_mark:
+    is_mark = len(value) == 1 and not value.isalnum() and value not in "\r\n+-()="
+    if not is_mark or (is_ascii and not value.isascii()):
         raise MappingError(table.key(name), "this must be one character that is no digit or letter")
     return value
 
@@ -160,6 +202,8 @@ def _source(key: str, data: Mapping[str, Any]) -> Source:
     table.finish()
     if sum(each is not None for each in (column, value, template)) != 1:
         raise MappingError(key, "say one of column, value and template")
+    if column is not None and not column.strip():
+        raise MappingError(f"{key}.column", "this must be the name of a column")
     if values is not None and column is None:
         raise MappingError(f"{key}.values", "only what a column holds is translated")
     if otherwise is not None and values is None:
@@ -174,7 +218,7 @@ def _source(key: str, data: Mapping[str, Any]) -> Source:
 
 def _check_constants(mapping: ImportMapping) -> None:
     """A constant that cannot be read would refuse every row: said once, and before the first."""
-    for name in ("customer", "invoice", "settlement"):
+    for name in KEYS:
         for key, source in getattr(mapping, name).items():
             if source.constant:
                 try:

@@ -1,6 +1,6 @@
 """Bringing in one chunk: customers, invoices and settlements in one transaction, or none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -14,9 +14,9 @@ from app.services.auth.viewers import is_current
 from app.services.customers.create import CreateCustomer, create_customer
 from app.services.importing import present, years
 from app.services.importing.chunks import Batch, Wanted, batch
-from app.services.importing.present import Account
-from app.services.importing.refusals import ImportRefused, Refusal, RowRefused
-from app.services.importing.remaining import left_to_post
+from app.services.importing.present import Account, Named
+from app.services.importing.refusals import AlreadyThere, ImportRefused, Refusal, RowRefused
+from app.services.importing.remaining import Remaining
 from app.services.importing.rows import Row
 from app.services.ledger.commands import post_entries
 
@@ -28,6 +28,7 @@ class Counts:
     customers: int = 0
     invoices: int = 0
     settlements: int = 0
+    payments: int = 0
     rows_already_there: int = 0
 
     def add(self, other: "Counts") -> None:
@@ -38,7 +39,7 @@ class Counts:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What became of a chunk: of every row in it, since one that stayed out is in `refused`.
+    """What became of a chunk: every row that brought nothing is in `there` or in `refused`.
 
     Customers are in `made`, by code, and not in the counts: a dry run makes those of several chunks
     several times.
@@ -46,6 +47,7 @@ class Outcome:
 
     counts: Counts = field(default_factory=Counts)
     made: set[str] = field(default_factory=set)
+    there: list[AlreadyThere] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
 
 
@@ -106,24 +108,29 @@ class _Attempt:
         if poster.is_dry_run:
             await years.open_years(tx, poster.actor, poster.missing_years)
         calendar = await years.calendar(tx)
-        there = await present.accounts(tx, {row.customer.code for row in self._rows})
+        there = await present.accounts(tx, {row.code for row in self._rows})
         # A customer is not made for a row that cannot be posted. What is in the books already may
         # lie in a period that was closed since: of it, only what is left to post is looked at.
         good = [
             row
             for row in self._rows
-            if row.customer.code in there or _is_dated_well(row, row.line, calendar, outcome)
+            if row.code in there or row.is_payment or _is_dated_well(row, row, calendar, outcome)
         ]
         accounts = there | await self._new_accounts(tx, good, there, outcome)
-        wanted = [
-            each
-            for each in await self._wanted(tx, good, accounts, outcome)
-            if _is_dated_well(each, each.row.line, calendar, outcome)
-        ]
+        wanted = await self._wanted(tx, good, accounts, calendar, outcome)
         if wanted:
             await self._post(tx, batch(wanted))
-        outcome.counts.invoices += sum(each.invoice is not None for each in wanted)
-        outcome.counts.settlements += sum(each.settlement is not None for each in wanted)
+        outcome.there.extend(
+            AlreadyThere(line=row.line, reason="The customer is there, and stays as it is.")
+            for row in good
+            if row.concerns is None and row.code in there
+        )
+        counts = outcome.counts
+        counts.rows_already_there = len(outcome.there)
+        for each in wanted:
+            counts.invoices += each.invoice is not None
+            counts.payments += each.row.is_payment
+            counts.settlements += each.settlement is not None and not each.row.is_payment
         if poster.is_dry_run:
             raise Rollback(outcome)
         return outcome
@@ -133,16 +140,15 @@ class _Attempt:
     ) -> dict[str, Account]:
         """The customers of the rows that are not there yet: made, as far as the rules allow."""
         accounts: dict[str, Account] = {}
-        for code in sorted({row.customer.code for row in rows} - there.keys()):
+        needed = {row.code for row in rows if row.customer is not None}
+        for code in sorted(needed - there.keys()):
             command = self._customers[code]
             try:
                 # A refusal comes before anything is written: the transaction can go on.
                 customer_id = await create_customer(tx, self._poster.actor, command)
             except DomainError as error:
                 refusal = RowRefused.of(error, "")
-                outcome.refused.extend(
-                    refusal.at(row.line) for row in rows if row.customer.code == code
-                )
+                outcome.refused.extend(refusal.at(row.line) for row in rows if row.code == code)
             else:
                 outcome.made.add(code)
                 accounts[code] = Account(
@@ -155,33 +161,23 @@ class _Attempt:
         tx: Transaction,
         rows: Sequence[Row],
         accounts: dict[str, Account],
+        calendar: Calendar,
         outcome: Outcome,
     ) -> list[Wanted]:
-        references = [
-            (accounts[row.customer.code].id, row.invoice.reference)
-            for row in rows
-            if row.invoice is not None and row.customer.code in accounts
-        ]
-        found = await present.imported(tx, references) if references else {}
-        wanted = []
-        for row in rows:
-            account = accounts.get(row.customer.code)
-            if account is None or row.invoice is None:
-                continue
-            key = account.id, row.invoice.reference
+        refused = {each.line for each in outcome.refused}
+        asked = [row for row in rows if row.concerns is not None and row.line not in refused]
+        books = await present.entries(tx, list(dict.fromkeys(_names(asked, accounts))))
+        remaining, wanted = Remaining(accounts, books), []
+        for row in sorted(asked, key=_by_invoice_and_date):
             try:
-                left = left_to_post(
-                    row,
-                    account,
-                    found.get((key[0], EntryType.INVOICE, key[1])),
-                    found.get((key[0], EntryType.PAYMENT, key[1])),
-                )
-            except RowRefused as refused:
-                outcome.refused.append(refused.at(row.line))
+                left = remaining.of(row)
+            except RowRefused as found:
+                outcome.refused.append(found.at(row.line))
                 continue
-            if left is None:
-                outcome.counts.rows_already_there += 1
-            else:
+            if isinstance(left, AlreadyThere):
+                outcome.there.append(left)
+            elif _is_dated_well(left, row, calendar, outcome):
+                remaining.take(left)
                 wanted.append(left)
         return wanted
 
@@ -200,19 +196,34 @@ class _Attempt:
             refused = RowRefused.of(error, "")
             if error.path[-1] != "customer":
                 raise _EntryRefused([refused.at(at_fault.line)]) from error
-            code = at_fault.customer.code
-            rows = [row for row in self._rows if row.customer.code == code]
+            rows = [row for row in self._rows if row.code == at_fault.code]
             raise _EntryRefused([refused.at(row.line) for row in rows]) from error
 
 
-def _is_dated_well(of: Row | Wanted, line: int, calendar: Calendar, outcome: Outcome) -> bool:
+def _names(rows: Iterable[Row], accounts: Mapping[str, Account]) -> Iterator[Named]:
+    """What the rows call their entries, where they have a customer."""
+    for row in rows:
+        if row.code in accounts and row.concerns is not None:
+            customer_id = accounts[row.code].id
+            yield customer_id, EntryType.INVOICE, row.concerns
+            if row.settlement is not None:
+                yield customer_id, EntryType.PAYMENT, row.settlement.reference
+
+
+def _by_invoice_and_date(row: Row) -> tuple[bool, date, int]:
+    """Invoices first; of instalments, the earliest are those that fit."""
+    on = row.settlement.on if row.is_payment and row.settlement is not None else date.min
+    return row.is_payment, on, row.line
+
+
+def _is_dated_well(of: Row | Wanted, row: Row, calendar: Calendar, outcome: Outcome) -> bool:
     """Whether every date of what is to be posted is in an open period; if not, it is refused."""
-    for name, entry in (("invoice", of.invoice), ("settlement", of.settlement)):
+    for name, entry in (("invoice", of.invoice), (row.section, of.settlement)):
         if entry is None:
             continue
         try:
             calendar.month_open_for(entry.on)
         except DomainError as error:
-            outcome.refused.append(RowRefused.of(error, f"{name}.date").at(line))
+            outcome.refused.append(RowRefused.of(error, f"{name}.date").at(row.line))
             return False
     return True

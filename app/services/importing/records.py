@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from app.services.importing.encodings import is_utf_8
 from app.services.importing.mapping import FileFormat
 from app.services.importing.refusals import Refusal, RowRefused, UnusableFile
 
 MAX_ROW_BYTES = 65_536
 """Its lines together. A field may have twice as much for csv: the outline of a row needs room."""
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# The first line that Excel writes and reads: which delimiter the file has.
+_DECLARED = re.compile('"?sep=(.)"?', re.IGNORECASE | re.DOTALL)
 _SINGLE_BYTE = "iso-8859-1"
 # What csv says, in strict mode, of a row whose end it cannot tell.
 _UNCLEAR = {
@@ -38,6 +42,7 @@ class Records:
     """
 
     def __init__(self, file: BinaryIO, file_format: FileFormat) -> None:
+        self._format = file_format
         self._lines = _Lines(file, file_format)
         self._reader = csv.reader(
             self._lines, delimiter=file_format.delimiter, quotechar=file_format.quote, strict=True
@@ -65,19 +70,29 @@ class Records:
                 yield record
 
     def _header(self) -> list[str]:
-        first = self._next()
+        first = self._first()
         if first is None:
             raise UnusableFile("The file is empty.")
         if isinstance(first, Refusal):
             raise UnusableFile(f"The header cannot be read. {first.reason}")
-        names = [name.strip() for name in first.fields]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UnusableFile(f"The header names {', '.join(map(repr, twice))} twice.")
-        return names
+        return [name.strip() for name in first.fields]
+
+    def _first(self) -> Record | Refusal | None:
+        """The first row that is not the spreadsheet's note of the delimiter."""
+        first, delimiter = self._next(), self._format.delimiter
+        if isinstance(first, Record):
+            declared = _DECLARED.fullmatch(delimiter.join(first.fields))
+            if declared is not None:
+                if declared[1] != delimiter:
+                    raise UnusableFile(
+                        f"Line {first.line} says that the file is delimited by {declared[1]!r}, "
+                        f"the mapping {delimiter!r}: change file.delimiter."
+                    )
+                return self._next()
+        return first
 
     def _next(self) -> Record | Refusal | None:
-        """The next row that is not blank; None at the end."""
+        """The next row that holds anything; None at the end."""
         lines = self._lines
         while True:
             lines.begin_row()
@@ -91,7 +106,7 @@ class Records:
                 raise lines.unclear("a quote has no counterpart")
             if lines.fault:
                 return RowRefused("", lines.fault).at(lines.first)
-            if fields:
+            if any(map(str.strip, fields)):
                 return Record(lines.first, fields)
 
 
@@ -133,8 +148,8 @@ class _Lines:
         encoding, quote = self._encoding, self._quote
         while line := self._read():
             self.number += 1
-            if self.number == 1 and encoding == "utf-8":
-                line = line.removeprefix(_BOM)
+            if self.number == 1:
+                line = self._without_mark(line)
             if self.bytes_read - self._row_begins > MAX_ROW_BYTES:
                 yield self._outline(line)
                 continue
@@ -143,11 +158,29 @@ class _Lines:
             if b"\0" in line:
                 self._blame(f"Line {self.number} holds a NUL byte.")
                 line = line.replace(b"\0", b"")
+            if encoding != "utf-8" and not line.isascii() and is_utf_8(line):
+                self._blame(
+                    f"Line {self.number} is written in utf-8, not in {encoding}: "
+                    "change file.encoding."
+                )
             try:
                 yield line.decode(encoding)
             except UnicodeDecodeError as error:
                 self._blame(f"Byte {error.start + 1} of line {self.number} is not {encoding}.")
                 yield line.decode(encoding, "ignore")
+
+    def _without_mark(self, line: bytes) -> bytes:
+        """The first line without a byte order mark, which tells how the file is encoded."""
+        if line.startswith(_UTF_16):
+            raise UnusableFile('The file is written in utf-16: save it as utf-8 ("CSV UTF-8").')
+        if not line.startswith(_BOM):
+            return line
+        if self._encoding != "utf-8":
+            raise UnusableFile(
+                f"The file begins with the mark of utf-8, the mapping says {self._encoding}: "
+                "change file.encoding."
+            )
+        return line.removeprefix(_BOM)
 
     def _outline(self, line: bytes) -> str:
         """A line of a row that is too long: its quotes, and the two bytes beside each.

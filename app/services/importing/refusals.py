@@ -31,6 +31,16 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlreadyThere:
+    """A row of which nothing is left to post: the books say the same. Fields as of a refusal."""
+
+    line: int
+    column: str = ""
+    code: str = "ALREADY_THERE"
+    reason: str
+
+
 class RowRefused(Exception):
     """Raised while a row is read: its line is known to the one who reads."""
 

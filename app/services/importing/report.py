@@ -1,4 +1,4 @@
-"""The report of refused rows: CSV, or JSON lines where the file's name says so."""
+"""The report of rows that brought nothing: CSV, or JSON lines where the file's name says so."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -8,9 +8,10 @@ from typing import TextIO
 
 import orjson
 
-from app.services.importing.refusals import Refusal, UnusableFile
+from app.services.importing.refusals import AlreadyThere, Refusal, UnusableFile
 
-Write = Callable[[Refusal], None]
+Remark = Refusal | AlreadyThere
+Write = Callable[[Remark], None]
 
 _COLUMNS = ("line", "column", "code", "reason")
 _JSON_LINES = {".jsonl", ".ndjson"}
@@ -18,7 +19,7 @@ _JSON_LINES = {".jsonl", ".ndjson"}
 
 @contextmanager
 def report_to(path: Path | None, *, spared: Iterable[Path]) -> Iterator[Write]:
-    """A function that writes a refusal, at once: what a killed import refused can be read.
+    """A function that writes a remark, at once: what a killed import refused can be read.
 
     Raises UnusableFile, before it opens it, when the report is one of the `spared` files.
     """
@@ -46,14 +47,14 @@ def _table(file: TextIO) -> Write:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_COLUMNS)
 
-    def write(refusal: Refusal) -> None:
-        writer.writerow([getattr(refusal, name) for name in _COLUMNS])
+    def write(remark: Remark) -> None:
+        writer.writerow([getattr(remark, name) for name in _COLUMNS])
 
     return write
 
 
 def _json_lines(file: TextIO) -> Write:
-    def write(refusal: Refusal) -> None:
-        file.write(orjson.dumps(refusal).decode() + "\n")
+    def write(remark: Remark) -> None:
+        file.write(orjson.dumps(remark).decode() + "\n")
 
     return write

@@ -48,9 +48,10 @@ class InvoiceRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SettlementRow:
-    """A payment of the row's invoice, under the same reference."""
+    """A payment of the invoice `settles`; `reference` names the payment within its customer."""
 
     reference: str
+    settles: str
     on: date
     amount: Decimal
     method: PaymentMethod
@@ -72,15 +73,33 @@ class SettlementRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A row that every rule which needs no data allows. Its customer is without tags."""
+    """A row that every rule which needs no data allows. Its customer is without tags.
+
+    With a settlement and no invoice it is a row of payments: `customer` is None, since a payment
+    makes none, and `currency` may be.
+    """
 
     line: int
-    customer: CreateCustomer
-    tags: tuple[str, ...]
-    invoice: InvoiceRow | None
-    settlement: SettlementRow | None
+    code: str
+    currency: str | None
+    customer: CreateCustomer | None = None
+    tags: tuple[str, ...] = ()
+    invoice: InvoiceRow | None = None
+    settlement: SettlementRow | None = None
 
     @property
-    def entries(self) -> int:
-        """How many entries it makes."""
-        return (self.invoice is not None) + (self.settlement is not None)
+    def is_payment(self) -> bool:
+        """Whether it is a payment of an invoice that another row, or the books, have."""
+        return self.invoice is None and self.settlement is not None
+
+    @property
+    def concerns(self) -> str | None:
+        """The reference of the invoice that it has, or settles."""
+        if self.invoice is not None:
+            return self.invoice.reference
+        return None if self.settlement is None else self.settlement.settles
+
+    @property
+    def section(self) -> str:
+        """Which section of the mapping its payment comes from."""
+        return "payment" if self.is_payment else "settlement"

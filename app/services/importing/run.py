@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.domain.errors import DomainError
 from app.infra.database import Database, Rollback, Transaction
@@ -19,9 +19,15 @@ from app.services.importing import present, years
 from app.services.importing.chunks import chunks
 from app.services.importing.mapping import ImportMapping
 from app.services.importing.posting import Counts, Outcome, Poster
-from app.services.importing.records import Records
-from app.services.importing.refusals import ImportRefused, Refusal, RowRefused, UnusableFile
-from app.services.importing.row_reader import RowReader
+from app.services.importing.records import Record, Records
+from app.services.importing.refusals import (
+    AlreadyThere,
+    ImportRefused,
+    Refusal,
+    RowRefused,
+    UnusableFile,
+)
+from app.services.importing.row_reader import RowReader, customer_of
 from app.services.importing.staging import Staging
 
 _BREATH = 500
@@ -40,12 +46,19 @@ class Watcher(Protocol):
     def refused(self, refusal: Refusal) -> None:
         """A row stays out."""
 
+    def there_already(self, found: AlreadyThere) -> None:
+        """The books have all of a row."""
+
 
 @dataclass(kw_only=True)
 class Summary:
-    """What an import did. `rows` counts all of the file but its header and blank lines."""
+    """What an import did. `rows` counts all of the file but its header and blank rows.
+
+    Those that the mapping says are neither invoices nor payments are `passed_over`.
+    """
 
     rows: int = 0
+    passed_over: int = 0
     refused: int = 0
     counts: Counts = field(default_factory=Counts)
     fiscal_years: int = 0
@@ -100,18 +113,27 @@ class _Run:
                 if isinstance(record, Refusal):
                     self._refuse(record)
                 else:
-                    try:
-                        staging.add(reader.read(record), record)
-                    except RowRefused as refused:
-                        self._refuse(refused.at(record.line))
+                    self._stage(staging, reader, record)
                 if self.summary.rows % _BREATH == 0:
                     self._watcher.reading(records.bytes_read, self.summary.rows)
                     await asyncio.sleep(0)
             self._watcher.reading(records.bytes_read, self.summary.rows)
             digest = records.digest
-        for refusal in staging.finish():
+        for refusal in staging.finish(reader.column_of):
             self._refuse(refusal)
         return reader, digest
+
+    def _stage(self, staging: Staging, reader: RowReader, record: Record) -> None:
+        try:
+            row = reader.read(record)
+        except RowRefused as refused:
+            self._refuse(refused.at(record.line))
+            return
+        if row is None:
+            self.summary.passed_over += 1
+        else:
+            described = None if row.customer is None else reader.described(record)
+            staging.add(row, record, described)
 
     async def post(self, reader: RowReader, digest: str, staging: Staging) -> None:
         """Post what is staged, chunk by chunk."""
@@ -127,23 +149,32 @@ class _Run:
             poster = replace(poster, missing_years=missing)
         total, done = staging.count(), 0
         self._watcher.posting(done, total)
-        for chunk in chunks(map(reader.read, staging.rows())):
-            codes = {row.customer.code for row in chunk}
+        rows = (row for row in map(reader.read, staging.rows()) if row is not None)
+        for chunk in chunks(rows):
+            codes = {row.code for row in chunk if row.customer is not None}
             described = {code: _described(reader, staging, code) for code in codes}
             outcome = await poster.bring_in(chunk, described)
             self._count(outcome)
             for refusal in sorted(outcome.refused, key=lambda it: it.line):
                 self._refuse(refusal)
+            for found in sorted(outcome.there, key=lambda it: it.line):
+                self._watcher.there_already(found)
             done += len(chunk)
             self._watcher.posting(done, total)
         if not self._is_dry_run:
             await self._remember(actor, digest)
 
     def _header(self, records: Records) -> list[str]:
-        missing = [name for name in self._mapping.columns if name not in records.header]
+        """The names of the columns; those that the mapping reads are there once."""
+        header, read = records.header, self._mapping.columns
+        twice = [name for name in read if header.count(name) > 1]
+        if twice:
+            raise UnusableFile(f"The header names {', '.join(map(repr, twice))} twice.")
+        missing = [name for name in read if name not in header]
         if missing:
-            raise UnusableFile(f"The file has no column {', '.join(map(repr, missing))}.")
-        return records.header
+            hint = " Its header is one column: is that file.delimiter?" if len(header) == 1 else ""
+            raise UnusableFile(f"The file has no column {', '.join(map(repr, missing))}.{hint}")
+        return header
 
     async def _open_years(self, actor: Actor, staging: Staging) -> tuple[date, ...]:
         """Open the fiscal years that are missing, and say which; in a dry run, only try to."""
@@ -187,6 +218,9 @@ class _Run:
 
 
 def _described(reader: RowReader, staging: Staging, code: str) -> CreateCustomer:
-    """The customer as its first row has it, with the tags of all its rows."""
-    record, tags = staging.customer(code)
-    return replace(reader.read(record).customer, tags=tags)
+    """The customer as its rows have it together, the first that says something counts."""
+    records, tags = staging.customer(code)
+    values: dict[str, Any] = {}
+    for record in records:
+        values = reader.described(record) | values
+    return replace(customer_of(values), tags=tags)

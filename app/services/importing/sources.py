@@ -9,6 +9,9 @@ from app.services.importing.refusals import RowRefused
 Fields = Sequence[str]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+# What keeps a spreadsheet from taking a text for a number: ="00123"
+_WRAPPED = re.compile('="([^"]*)"')
+_FAILED = re.compile("#(?:N/A|REF!|VALUE!|NAME[?]|DIV/0!|NULL!|NUM!|SPILL!|CALC!)|#{2,}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +19,8 @@ class Source:
     """`parts` alternate literal text and column names, beginning and ending with text.
 
     `values` translates what comes out; what it does not know becomes `otherwise`, or refuses the
-    row. Blanks around the result mean nothing; a blank result means that there is no value.
+    row. Blanks around the result mean nothing; a blank result means that there is no value, and
+    becomes one only where `values` says so of the blank itself.
     """
 
     key: str
@@ -53,7 +57,7 @@ class Source:
 
         def translated(fields: Fields) -> str:
             text = read(fields)
-            value = values.get(text, otherwise)
+            value = values.get(text, otherwise if text else "")
             if value is None:
                 raise RowRefused(self.column, "The mapping does not say what this value means.")
             return value
@@ -65,16 +69,34 @@ class Source:
         if constant is not None:
             return lambda _: constant
         if self.parts == ("", self.columns[0], ""):
-            position = positions[self.columns[0]]
-            return lambda fields: fields[position].strip()
+            name = self.columns[0]
+            position = positions[name]
+            return lambda fields: cell(fields[position], name)
         texts = self.parts[0::2]
-        places = [positions[name] for name in self.columns]
+        places = [(positions[name], name) for name in self.columns]
 
         def filled(fields: Fields) -> str:
-            read = [fields[place].strip() for place in places]
+            read = [cell(fields[place], name) for place, name in places]
             if not any(read):
                 return ""
             rest = (value + text for value, text in zip(read, texts[1:], strict=True))
             return (texts[0] + "".join(rest)).strip()
 
         return filled
+
+
+def cell(text: str, column: str) -> str:
+    """What a field holds, without what a spreadsheet wraps around a text; "" for nothing.
+
+    Raises RowRefused for what is no value: a formula, or the failure of one.
+    """
+    text = text.strip()
+    if not text or text[0] not in "=#":
+        return text
+    if wrapped := _WRAPPED.fullmatch(text):
+        return wrapped[1].strip()
+    if text[0] == "=" or _FAILED.fullmatch(text):
+        raise RowRefused(
+            column, "This is a formula of a spreadsheet, or its failure: export values instead."
+        )
+    return text

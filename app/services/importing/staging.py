@@ -4,28 +4,40 @@ SQLite keeps them in a private file that has no name and is gone with the proces
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
 import orjson
 
-from app.domain.errors import ErrorCode
+from app.services.importing.contradictions import (
+    contradicting_customers,
+    repeated_rows,
+)
 from app.services.importing.records import Record
 from app.services.importing.refusals import Refusal
 from app.services.importing.rows import Row
 
 _WAITING = 1_000
 
+# What a row is sorted by: `dated`, then `beside`, a line. A payment goes with its invoice, so that
+# both come in at once where they can.
 _TABLES = """
-CREATE TABLE rows (line INTEGER PRIMARY KEY, code TEXT, dated TEXT, reference TEXT, fields BLOB);
-CREATE TABLE customers (code TEXT PRIMARY KEY, line INTEGER, fields BLOB) WITHOUT ROWID;
+CREATE TABLE rows (
+    line INTEGER PRIMARY KEY, code TEXT, dated TEXT, beside INTEGER,
+    invoice TEXT, payment TEXT, settles TEXT, fields BLOB
+);
+CREATE TABLE customers (
+    code TEXT, described BLOB, line INTEGER, fields BLOB, PRIMARY KEY (code, described)
+) WITHOUT ROWID;
 CREATE TABLE tags (code TEXT, tag TEXT, line INTEGER, PRIMARY KEY (code, tag)) WITHOUT ROWID;
 """
-# A line of the same customer and reference before this one: this one is the second.
-_REPEATED = """
-SELECT line, first FROM (
-    SELECT line, reference, min(line) OVER (PARTITION BY code, reference) AS first FROM rows
-) WHERE reference IS NOT NULL AND line > first ORDER BY line
+_PUT_BESIDE = """
+UPDATE rows SET dated = of.dated, beside = of.beside FROM (
+    SELECT line, first_value(dated) OVER same AS dated, first_value(line) OVER same AS beside
+    FROM rows WINDOW same AS (PARTITION BY code, settles ORDER BY invoice IS NULL, dated, line)
+) AS of WHERE rows.line = of.line AND invoice IS NULL AND settles IS NOT NULL
 """
 
 
@@ -37,48 +49,56 @@ class Staging:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(_TABLES)
         self._database.execute("BEGIN")
-        self._rows: list[tuple[int, str, str | None, str | None, bytes]] = []
-        self._customers: list[tuple[str, int, bytes]] = []
+        self._rows: list[tuple[Any, ...]] = []
+        self._customers: list[tuple[Any, ...]] = []
         self._tags: list[tuple[str, str, int]] = []
         self._months: set[date] = set()
+        self._has_payments = False
 
     def close(self) -> None:
         """Forget everything."""
         self._database.close()
 
-    def add(self, row: Row, record: Record) -> None:
-        """Keep a row. The first row of a customer describes it, all of them give it their tags."""
-        code, invoice = row.customer.code, row.invoice
-        fields = orjson.dumps(record.fields)
+    def add(self, row: Row, record: Record, described: dict[str, Any] | None) -> None:
+        """Keep a row, and what it says of its customer. All rows give the customer their tags."""
+        entry, fields = row.invoice or row.settlement, orjson.dumps(record.fields)
         self._rows.append(
             (
                 row.line,
-                code,
-                None if invoice is None else invoice.on.isoformat(),
-                None if invoice is None else invoice.reference,
+                row.code,
+                None if entry is None else entry.on.isoformat(),
+                row.line,
+                None if row.invoice is None else row.invoice.reference,
+                None if row.settlement is None else row.settlement.reference,
+                row.concerns,
                 fields,
             )
         )
-        self._customers.append((code, row.line, fields))
-        self._tags.extend((code, tag, row.line) for tag in row.tags)
-        for entry in (invoice, row.settlement):
-            if entry is not None:
-                self._months.add(entry.on.replace(day=1))
+        if described is not None:
+            self._customers.append((row.code, _comparable(described), row.line, fields))
+        self._tags.extend((row.code, tag, row.line) for tag in row.tags)
+        self._has_payments |= row.is_payment
+        for each in (row.invoice, row.settlement):
+            if each is not None:
+                self._months.add(each.on.replace(day=1))
         if len(self._rows) >= _WAITING:
             self._flush()
 
-    def finish(self) -> Iterator[Refusal]:
-        """Complete the staging, to the last refusal: rows that repeat a reference are out again."""
+    def finish(self, column_of: Callable[[str], str]) -> Iterator[Refusal]:
+        """Complete the staging, to the last refusal: rows that contradict others are out again.
+
+        `column_of` names the column of a customer's key.
+        """
         self._flush()
-        for line, first in self._database.execute(_REPEATED):
-            yield Refusal(
-                line=line,
-                column="",
-                code=ErrorCode.VALIDATION,
-                reason=f"Line {first} has the same customer and reference.",
-            )
-        self._database.execute(f"DELETE FROM rows WHERE line IN (SELECT line FROM ({_REPEATED}))")  # noqa: S608 - ours
-        self._database.execute("CREATE INDEX in_order ON rows (code, dated, line)")
+        if self._has_payments:
+            self._database.execute(_PUT_BESIDE)
+        self._database.execute("CREATE INDEX in_order ON rows (code, dated, beside, line)")
+        refused = {each.line: each for each in repeated_rows(self._database)}
+        for each in contradicting_customers(self._database, column_of):
+            refused.setdefault(each.line, each)
+        yield from (refused[line] for line in sorted(refused))
+        lines = ((line,) for line in refused)
+        self._database.executemany("DELETE FROM rows WHERE line = ?", lines)
 
     @property
     def months(self) -> list[date]:
@@ -92,24 +112,38 @@ class Staging:
 
     def rows(self) -> Iterator[Record]:
         """Every row, by customer, then by the date of its invoice, then as in the file."""
-        found = self._database.execute("SELECT line, fields FROM rows ORDER BY code, dated, line")
+        found = self._database.execute(
+            "SELECT line, fields FROM rows ORDER BY code, dated, beside, line"
+        )
         for line, fields in found:
             yield Record(line, orjson.loads(fields))
 
-    def customer(self, code: str) -> tuple[Record, tuple[str, ...]]:
-        """The record that describes a customer, and the tags of all its rows."""
-        line, fields = self._database.execute(
-            "SELECT line, fields FROM customers WHERE code = ?", (code,)
-        ).fetchone()
+    def customer(self, code: str) -> tuple[list[Record], tuple[str, ...]]:
+        """The records that describe a customer, each differently, and the tags of all its rows."""
+        described = self._database.execute(
+            "SELECT line, fields FROM customers WHERE code = ? ORDER BY line", (code,)
+        )
+        records = [Record(line, orjson.loads(fields)) for line, fields in described]
         tags = self._database.execute(
             "SELECT tag FROM tags WHERE code = ? ORDER BY line, tag", (code,)
         )
-        return Record(line, orjson.loads(fields)), tuple(tag for (tag,) in tags)
+        return records, tuple(tag for (tag,) in tags)
 
     def _flush(self) -> None:
         database = self._database
-        database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", self._rows)
-        database.executemany("INSERT OR IGNORE INTO customers VALUES (?, ?, ?)", self._customers)
+        database.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows)
+        database.executemany("INSERT OR IGNORE INTO customers VALUES (?, ?, ?, ?)", self._customers)
         database.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?, ?)", self._tags)
         for waiting in (self._rows, self._customers, self._tags):
             waiting.clear()
+
+
+def _comparable(described: dict[str, Any]) -> bytes:
+    return orjson.dumps(described, default=_number, option=orjson.OPT_SORT_KEYS)
+
+
+def _number(value: Any) -> str:
+    """One spelling for each number. A customer's values are texts, whole numbers and decimals."""
+    if not isinstance(value, Decimal):
+        raise TypeError(type(value))
+    return str(value.normalize())

@@ -1,6 +1,6 @@
 """The fiscal years that a file needs: opened where the mapping says that they may be."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from sqlalchemy import text
@@ -9,23 +9,56 @@ from app.domain.periods import Calendar, Period, PeriodStatus, PeriodType
 from app.infra.database import Statement, Transaction
 from app.policies.actor import Actor
 from app.services.importing.mapping import FiscalYears
+from app.services.importing.refusals import ImportRefused
 from app.services.periods import CreateFiscalYear, create_fiscal_year
 
 
 def missing(
-    months: Iterable[date], periods: Iterable[Period], years: FiscalYears | None
+    months: Iterable[date], periods: Sequence[Period], years: FiscalYears | None
 ) -> list[date]:
-    """The first days of the fiscal years to open, so that these months are covered."""
+    """The first days of the fiscal years to open, so that these months are covered.
+
+    They adjoin the calendar and each other: years between are opened too, since a hole in it could
+    never be filled. None is opened that a closed period follows: it could take nothing. Raises
+    ImportRefused where the mapping's years begin in another month than those of the calendar.
+    """
     if years is None:
         return []
     covered = [each for each in periods if each.type is PeriodType.MONTHLY]
-    uncovered = (
-        month
+    begins = {
+        _begins(month, years.start_month)
         for month in months
         if not any(each.starts_on <= month < each.ends_before for each in covered)
-    )
-    begins = {_begins(month, years.start_month) for month in uncovered}
-    return sorted(day for day in begins if years.first <= _ends_in(day) <= years.last)
+    }
+    closed = [each.starts_on for each in periods if each.status is not PeriodStatus.OPEN]
+    wanted = [
+        day
+        for day in sorted(begins)
+        if years.first <= _ends_in(day) <= years.last and not any(it >= day for it in closed)
+    ]
+    if not wanted:
+        return []
+    opened = _adjoining(wanted, [day for it in covered for day in (it.starts_on, it.ends_before)])
+    if any(day.month != years.start_month for day in opened):
+        raise ImportRefused(
+            f"The fiscal years cannot be opened: the next to the calendar begins on {opened[0]}, "
+            f"and fiscal_years.start_month is {years.start_month}."
+        )
+    return opened
+
+
+def _adjoining(wanted: Sequence[date], ends: Sequence[date]) -> list[date]:
+    """The years to open, in an order in which each adjoins what is there; `wanted` is sorted."""
+    if not ends:
+        return _each_year(wanted[0], wanted[-1])
+    first, after = min(ends), max(ends)
+    before = _each_year(wanted[0].replace(month=first.month), first.replace(year=first.year - 1))
+    within = [day for day in wanted if first <= day < after]
+    return before[::-1] + within + _each_year(after, wanted[-1])
+
+
+def _each_year(first: date, last: date) -> list[date]:
+    return [first.replace(year=year) for year in range(first.year, last.year + 1)]
 
 
 async def open_years(tx: Transaction, actor: Actor, days: Iterable[date]) -> None:
