@@ -1,8 +1,8 @@
 """Deciding a posting: drafts and facts in, new entries and allocations out. Writes nothing.
 
 Each draft is validated in a fixed order and the first failure refuses all of them: currency, price,
-named entries, period of the entry, what earlier credit notes have left, a credit's date, open
-amounts, periods of the allocations.
+named entries, period of the entry, its reference, what earlier credit notes have left, a credit's
+date, open amounts, periods of the allocations.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from app.domain import booking, invoice, money
+from app.domain import booking, global_id, invoice, money
 from app.domain.allocation import (
     Allocation,
     Wanted,
@@ -60,6 +60,7 @@ def _post(draft: EntryDraft, work: Work) -> None:
         draft.transaction_date, *draft.path, "transactionDate"
     )
     kind = ENTRY_KINDS[draft.type]
+    _require_new_reference(draft, work)
     contra = _contra(draft, amount, lines, ledger)
     if kind.sign < 0 and draft.transaction_date > facts.today:
         raise Invalid(
@@ -201,6 +202,30 @@ def _contra(
         )
     _require_its_rate(draft, left)
     return booking.taken_back(amount, left, currency)
+
+
+def _require_new_reference(draft: EntryDraft, work: Work) -> None:
+    """CONFLICT that names the first entry where the reference may stand for one only."""
+    reference = draft.external_reference
+    if reference is None or not ENTRY_KINDS[draft.type].unique_reference:
+        return
+    key = draft.customer_id, draft.type, reference
+    there = work.facts.references.get(key)
+    for entry in work.decision.entries:
+        of = entry.draft
+        if (of.customer_id, of.type, of.external_reference) == key:
+            there = entry.id, entry.number
+    if there is not None:
+        entry_id, number = there
+        raise DomainError(
+            ErrorCode.CONFLICT,
+            f"This reference was recorded before, as {number}.",
+            path=(*draft.path, "externalReference"),
+            details={
+                "entry": global_id.encode("LedgerEntry", entry_id, draft.customer_id),
+                "number": number,
+            },
+        )
 
 
 def _require_its_rate(draft: EntryDraft, left: Sequence[Contra]) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.domain.invoice import Product
+from app.domain.ledger import EntryType
 from app.domain.periods import Calendar
 from app.domain.subledger import MadeAllocation, PostedEntry, SubLedger
 
@@ -23,11 +24,16 @@ class StandingAllocation:
     is_active: bool
 
 
+Reference = tuple[UUID, EntryType, str]
+"""A customer, a type of entry, and what the caller's own system calls it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
     """What is known when deciding: read under the locks, and ids and numbers drawn there.
 
-    `today` is the company's, by the clock that also says when something was posted.
+    `today` is the company's, by the clock that also says when something was posted. `references`:
+    of those that drafts give and that name one entry only, the id and number of who has it.
     """
 
     posted_at: datetime
@@ -37,6 +43,7 @@ class Facts:
     products: Mapping[str, Product]
     calendar: Calendar
     standing: Mapping[UUID, StandingAllocation]
+    references: Mapping[Reference, tuple[UUID, str]]
     ids: Iterator[UUID]
     numbers: Iterator[int]
 

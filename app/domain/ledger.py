@@ -72,8 +72,9 @@ class ReferenceType(StrEnum):
 class EntryKind:
     """How one type of entry is numbered, signed and booked.
 
-    `sign` is +1 for a debit, -1 for a credit. `contra` takes the other side of the journal;
-    tax, where an entry has any, goes to TAX_PAYABLE and the rest to `contra`.
+    `sign` is +1 for a debit, -1 for a credit. `contra` takes the other side of the journal; tax,
+    where an entry has any, goes to TAX_PAYABLE and the rest to `contra`. `unique_reference`: it
+    stands for money that moved once under the caller's reference; an invoice may repeat one.
     """
 
     type: EntryType
@@ -81,6 +82,7 @@ class EntryKind:
     sign: int
     contra: GeneralLedgerAccount
     falls_due: bool = False
+    unique_reference: bool = False
 
 
 ENTRY_KINDS: dict[EntryType, EntryKind] = {
@@ -93,7 +95,13 @@ ENTRY_KINDS: dict[EntryType, EntryKind] = {
             contra=GeneralLedgerAccount.REVENUE,
             falls_due=True,
         ),
-        EntryKind(type=EntryType.PAYMENT, prefix="PAY", sign=-1, contra=GeneralLedgerAccount.CASH),
+        EntryKind(
+            type=EntryType.PAYMENT,
+            prefix="PAY",
+            sign=-1,
+            contra=GeneralLedgerAccount.CASH,
+            unique_reference=True,
+        ),
         EntryKind(
             type=EntryType.CREDIT_NOTE,
             prefix="CRN",

@@ -77,7 +77,7 @@ ledger_entries = Table(
         "octet_length(hash) = 32 AND octet_length(previous_hash) = 32", name="hashes_are_sha256"
     ),
     Index("ix_ledger_entries_id", "id"),
-    Index("ix_ledger_entries_number", "number"),
+    Index("uq_ledger_entries_number", "number", unique=True),
     Index("ix_ledger_entries_transaction_date_id", "transaction_date", "id"),
     # What was credited of an invoice.
     Index(
@@ -85,6 +85,17 @@ ledger_entries = Table(
         "customer_id",
         "related_entry_id",
         postgresql_where=text("related_entry_id IS NOT NULL"),
+    ),
+    # Money that moved is recorded once; `unique_reference` of the kinds of entry says of which.
+    Index(
+        "uq_ledger_entries_reference",
+        "customer_id",
+        "type",
+        "external_reference",
+        unique=True,
+        postgresql_where=text(
+            "type IN ('PAYMENT', 'REFUND', 'CHARGEBACK') AND external_reference IS NOT NULL"
+        ),
     ),
     # However often a file is imported, and by whomever at once: each of its entries is there once.
     Index(

@@ -188,6 +188,7 @@ def _facts(facts: Read, ledgers: dict[UUID, SubLedger]) -> Facts:
         products=facts.products,
         calendar=Calendar(facts.periods),
         standing=facts.standing,
+        references=facts.references,
         ids=iter(facts.ids),
         numbers=iter(facts.numbers),
     )

@@ -125,6 +125,13 @@ SELECT statement_timestamp() AS posted_at, company_today() AS today,
         ) AS contra
     ) AS contra,
     (
+        SELECT json_agg(json_build_array(customer_id, type, external_reference, entry.id, number))
+        FROM unnest(CAST(:reference_customers AS uuid[]), CAST(:reference_types AS text[]),
+                CAST(:references AS text[])) AS given (customer_id, type, external_reference)
+            JOIN ledger_entries AS entry USING (customer_id, type, external_reference)
+        WHERE entry.type IN ('PAYMENT', 'REFUND', 'CHARGEBACK')
+    ) AS references,
+    (
         SELECT json_agg(json_build_array(
             sku, id, name, currency, CAST(tax_rate AS text), is_active))
         FROM (

@@ -12,9 +12,9 @@ import orjson
 
 from app.domain.booking import Contra, left_of
 from app.domain.drafts import AllocationDraft, Draft, EntryDraft, UndoDraft
-from app.domain.facts import StandingAllocation
+from app.domain.facts import Reference, StandingAllocation
 from app.domain.invoice import Product
-from app.domain.ledger import ENTRY_KINDS, GeneralLedgerAccount
+from app.domain.ledger import ENTRY_KINDS, EntryType, GeneralLedgerAccount
 from app.domain.periods import Period, PeriodStatus, PeriodType
 from app.domain.subledger import KnownEntry
 from app.infra.database import Transaction
@@ -57,6 +57,7 @@ class Read:
     known: dict[UUID, list[KnownEntry]]
     left: dict[UUID, dict[UUID, tuple[Contra, ...]]]
     standing: dict[UUID, StandingAllocation]
+    references: dict[Reference, tuple[UUID, str]]
     products: dict[str, Product]
     periods: list[Period]
     earlier: EarlierRequest | None
@@ -96,6 +97,11 @@ def _wanted(drafts: Sequence[Draft]) -> dict[str, Any]:
             spendable[entry.customer_id] += entry.amount
     by_itself = {entry.customer_id for entry in entries if entry.oldest_first}
     credited = {(each.customer_id, each.against) for each in entries if each.against is not None}
+    unique = [
+        each
+        for each in entries
+        if each.external_reference is not None and ENTRY_KINDS[each.type].unique_reference
+    ]
     dates = [day for day in map(_asked_on, drafts) if day is not None]
     return {
         # An entry each; and each allocation uses up a wish, a new entry or an open item, which
@@ -106,6 +112,9 @@ def _wanted(drafts: Sequence[Draft]) -> dict[str, Any]:
         "named_entries": [entry_id for _, entry_id in named],
         "credited_customers": [customer_id for customer_id, _ in credited],
         "credited": [entry_id for _, entry_id in credited],
+        "reference_customers": [each.customer_id for each in unique],
+        "reference_types": [str(each.type) for each in unique],
+        "references": [each.external_reference for each in unique],
         "undone_customers": [draft.customer_id for draft in undone],
         "undone": [draft.allocation_id for draft in undone],
         "spending_customers": list(by_itself),
@@ -158,6 +167,10 @@ def _typed(record: Mapping[str, Any]) -> Read:
         },
         known={customer_id: list(entries.values()) for customer_id, entries in known.items()},
         left=_left(_rows(record["contra"])),
+        references={
+            (UUID(customer_id), EntryType(type_), reference): (UUID(id_), number)
+            for customer_id, type_, reference, id_, number in _rows(record["references"])
+        },
         standing={each.id: each for each in map(_standing, _rows(record["standing"]))},
         products=dict(map(_product, _rows(record["products"]))),
         periods=[_period(columns) for columns in _rows(record["periods"])],

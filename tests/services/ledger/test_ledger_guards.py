@@ -45,6 +45,8 @@ async def copy_of(forger: Owner, table: str, where: str, **changes: Any) -> None
         table,
     )
     names = [name for (name,) in columns]
+    if table == "ledger_entries":
+        changes = {"number": "'FORGED'"} | changes
     values = ", ".join(str(changes.get(name, name)) for name in names)
     await forger.execute(
         f"INSERT INTO {table} ({', '.join(names)}) "
