@@ -8,11 +8,13 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 from sqlalchemy import text
 
 from app.domain import money
 from app.domain.invoice import LineItem
 from app.domain.ledger import PaymentMethod
+from app.domain.periods import PeriodType, fiscal_year
 from app.infra.database import Database, Statement
 from app.policies.actor import Actor
 from app.policies.compile import compile_grant
@@ -22,7 +24,6 @@ from app.services.ledger.commands import Command, post_command
 from app.services.ledger.invoices import PostInvoice
 from app.services.ledger.payments import RecordPayment
 from app.services.ledger.posting import Posted
-from app.services.periods import CreateFiscalYear, create_fiscal_year
 
 DAY = date(2026, 3, 10)
 """An ordinary day in the year that `make_year` opens."""
@@ -160,11 +161,16 @@ async def make_product(
     )
 
 
-async def make_year(database: Database, year: int = 2026, actor: Actor | None = None) -> None:
-    """Open months, quarters and the calendar year."""
-    opener = actor or await actor_for(database)
-    command = CreateFiscalYear(starts_on=date(year, 1, 1))
-    await database.run(lambda tx: create_fiscal_year(tx, opener, command))
+async def make_year(database: Database, year: int = 2026) -> None:
+    """Open months, quarters and the calendar year, wherever other years may be."""
+    for period in fiscal_year(date(year, 1, 1), PeriodType):
+        await insert(
+            database,
+            "accounting_periods",
+            name=period.name,
+            type=str(period.type),
+            during=asyncpg.Range(period.starts_on, period.ends_before),
+        )
 
 
 def lines_of(*totals: str | Decimal) -> tuple[LineItem, ...]:

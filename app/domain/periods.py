@@ -4,8 +4,8 @@ Ranges are half-open: `ends_before` is the first day after the period. A date ca
 an open month covers it and no covering quarter or year is being closed, closed or locked.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
@@ -44,12 +44,13 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewPeriod:
-    """A period that does not exist yet."""
+    """A period that does not exist yet, and how it comes into being: OPEN or CLOSED."""
 
     name: str
     type: PeriodType
     starts_on: date
     ends_before: date
+    status: PeriodStatus = PeriodStatus.OPEN
 
 
 class Calendar:
@@ -131,6 +132,70 @@ def fiscal_year(starts_on: date, types: Iterable[PeriodType], *path: str) -> lis
         for index in range(12 // length)
         for begins in (_months_later(starts_on, index * length),)
     ]
+
+
+def fitted(new: Sequence[NewPeriod], there: Sequence[Period], *path: str) -> list[NewPeriod]:
+    """The periods of a new year as they join a calendar: without a gap, and closed before what is.
+
+    Its months adjoin those that there are, at either end or in a gap, or are there already; so
+    every day of it can be posted to some time. A period that ends before one begins that is being
+    closed, closed or locked is CLOSED from the start: it takes nothing, and no figure that was
+    closed can change. Raises PERIOD_OVERLAP, and `Invalid` at `path` with the dates that would do.
+    """
+    months = [each for each in there if each.type is PeriodType.MONTHLY]
+    first, after = new[0].starts_on, max(each.ends_before for each in new)
+    if any(_is_in_the_way(it, each) for it in there for each in new):
+        raise DomainError(
+            ErrorCode.PERIOD_OVERLAP,
+            "A period that exists already is in the way of this year.",
+            path=path,
+        )
+    if any(each.type is PeriodType.MONTHLY for each in new):
+        _require_adjoining(first, after, months, path)
+    elif _days_covered(months, first, after) < (after - first).days:
+        raise Invalid(
+            "A year without months can never be posted to: add MONTHLY to the types.", "types"
+        )
+    closed = [each.starts_on for each in there if each.status is not PeriodStatus.OPEN]
+    last_closed = max(closed, default=date.min)
+    return [
+        replace(each, status=PeriodStatus.CLOSED) if each.ends_before <= last_closed else each
+        for each in new
+    ]
+
+
+def _require_adjoining(
+    first: date, after: date, months: Sequence[Period], path: tuple[str, ...]
+) -> None:
+    if not months or any(after == it.starts_on or first == it.ends_before for it in months):
+        return
+    before = _months_later(min(each.starts_on for each in months), -12)
+    behind = max(each.ends_before for each in months)
+    raise Invalid(
+        f"A new year adjoins the calendar: it starts on {behind}, or, before it, on {before}.",
+        *path,
+        details={"startsOn": [behind.isoformat(), before.isoformat()]},
+    )
+
+
+def _days_covered(months: Iterable[Period], first: date, after: date) -> int:
+    spans = ((min(each.ends_before, after) - max(each.starts_on, first)).days for each in months)
+    return sum(days for days in spans if days > 0)
+
+
+def _is_in_the_way(there: Period, new: NewPeriod) -> bool:
+    """Of one type, and for a day of both; or a quarter across the border of a year."""
+    if there.starts_on >= new.ends_before or new.starts_on >= there.ends_before:
+        return False
+    if there.type is new.type:
+        return True
+    match there.type, new.type:
+        case PeriodType.QUARTERLY, PeriodType.YEARLY:
+            return not new.starts_on <= there.starts_on < there.ends_before <= new.ends_before
+        case PeriodType.YEARLY, PeriodType.QUARTERLY:
+            return not there.starts_on <= new.starts_on < new.ends_before <= there.ends_before
+        case _:
+            return False
 
 
 def _name(type_: PeriodType, begins: date, index: int, year: int) -> str:

@@ -87,7 +87,7 @@ BASES: dict[str, tuple[Role, dict[str, Any]]] = {
         Role.CONTROLLER,
         {"sku": "NEW-1", "name": "New", "unitPrice": "1", "currency": "EUR"},
     ),
-    "createFiscalYear": (Role.CONTROLLER, {"startsOn": "1990-01-01"}),
+    "createFiscalYear": (Role.CONTROLLER, {"startsOn": "2025-01-01"}),
     "saveUser": (Role.ADMIN, {"email": "new@example.com", "name": "New", "roles": ["SUPPORT"]}),
     "runReconciliation": (Role.ACCOUNTANT, {"customers": [Named("customer")]}),
 }

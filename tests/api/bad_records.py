@@ -165,7 +165,10 @@ def _years() -> Iterator[Bad]:
     for day in ("2026-01-01", "2025-07-01", "2021-12-01"):
         changes = {"startsOn": day}
         yield refused("createFiscalYear", f"from {day}", changes, "PERIOD_OVERLAP", "startsOn")
-    yield invalid("createFiscalYear", "of nothing", {"types": []})
+    for day in ("1990-01-01", "2019-01-01", "2150-07-01"):
+        yield invalid("createFiscalYear", f"away, from {day}", {"startsOn": day})
+    for types in ([], ["YEARLY"], ["QUARTERLY"], ["QUARTERLY", "YEARLY"]):
+        yield invalid("createFiscalYear", f"of {types}", {"types": types})
     yield uncoerced("createFiscalYear", "of weeks", {"types": ["WEEKLY"]}, "types")
 
 

@@ -276,7 +276,7 @@ async def _save_product(_stage: Stage, _customer: UUID) -> Prepared:
 
 
 async def _create_fiscal_year(stage: Stage, _customer: UUID) -> Prepared:
-    starts_on = stage.unused_year()
+    starts_on = await stage.next_year()
     return {"startsOn": starts_on.isoformat()}, {
         "periods.0.startsOn": starts_on.isoformat(),
         "periods.0.status": "OPEN",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,7 +30,6 @@ NEAR_FACTS: dict[Role, frozenset[Scope]] = {
 _SET_MANAGER = Statement(
     text("UPDATE teams SET manager_id = CAST(:user AS uuid) WHERE id = CAST(:team AS uuid)")
 )
-_unused_years = count(1901)
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,12 @@ class Stage:
         """Books that this person posts in."""
         return Books(self.database, actor_of(person.user_id, person.role))
 
-    def unused_year(self) -> date:
-        return date(next(_unused_years), 1, 1)
+    async def next_year(self) -> date:
+        """What the calendar ends before."""
+        day: date = await self.database.write_pool.fetchval(
+            "SELECT max(upper(during)) FROM accounting_periods"
+        )
+        return day
 
 
 async def make_stage(database: Database, server: Server, http: httpx.AsyncClient) -> Stage:

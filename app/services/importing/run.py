@@ -29,6 +29,7 @@ from app.services.importing.refusals import (
 )
 from app.services.importing.row_reader import RowReader, customer_of
 from app.services.importing.staging import Staging
+from app.services.periods import every_period
 
 _BREATH = 500
 """Rows read before others on the event loop get their turn."""
@@ -182,7 +183,7 @@ class _Run:
 
         async def work(tx: Transaction) -> tuple[date, ...]:
             await present.one_at_a_time(tx)
-            missing = tuple(years.missing(months, await years.periods(tx), allowed))
+            missing = tuple(years.missing(months, await every_period(tx), allowed))
             await years.open_years(tx, actor, missing)
             if self._is_dry_run:
                 raise Rollback(missing)

@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from sqlalchemy import text
-
 from app.domain.periods import Calendar, Period, PeriodStatus, PeriodType
-from app.infra.database import Statement, Transaction
+from app.infra.database import Transaction
 from app.policies.actor import Actor
 from app.services.importing.mapping import FiscalYears
 from app.services.importing.refusals import ImportRefused
-from app.services.periods import CreateFiscalYear, create_fiscal_year
+from app.services.periods import CreateFiscalYear, create_fiscal_year, every_period
 
 
 def missing(
@@ -67,24 +65,9 @@ async def open_years(tx: Transaction, actor: Actor, days: Iterable[date]) -> Non
         await create_fiscal_year(tx, actor, CreateFiscalYear(starts_on=day))
 
 
-async def periods(tx: Transaction) -> list[Period]:
-    """Every period there is."""
-    return [
-        Period(
-            id=row["id"],
-            name=row["name"],
-            type=PeriodType(row["type"]),
-            status=PeriodStatus(row["status"]),
-            starts_on=row["starts_on"],
-            ends_before=row["ends_before"],
-        )
-        for row in await tx.fetch(_PERIODS)
-    ]
-
-
 async def calendar(tx: Transaction) -> Calendar:
     """Which dates can be posted to, as of now; the posting engine decides again."""
-    return Calendar(await periods(tx))
+    return Calendar(await every_period(tx))
 
 
 def _begins(month: date, start_month: int) -> date:
@@ -93,11 +76,3 @@ def _begins(month: date, start_month: int) -> date:
 
 def _ends_in(begins: date) -> int:
     return begins.year + (begins.month > 1)
-
-
-_PERIODS = Statement(
-    text("""
-    SELECT id, name, type, status, lower(during) AS starts_on, upper(during) AS ends_before
-    FROM accounting_periods
-    """)
-)
