@@ -142,6 +142,12 @@ def migrate(
             help="Fail if migrations and models differ. Without DATABASE_URL: in a new database.",
         ),
     ] = False,
+    destroy: Annotated[
+        str | None,
+        typer.Option(
+            "--destroy", metavar="DATABASE", help="Go down without asking, in this database."
+        ),
+    ] = None,
 ) -> None:
     """Bring the database's tables to this version."""
     if down and revision is None:
@@ -154,16 +160,35 @@ def migrate(
         if check:
             asyncio.run(_check_drift(settings))
         else:
-            asyncio.run(_migrate(settings, revision or "head", down=down))
+            is_done = asyncio.run(
+                _migrate_down(settings, revision or "", destroy)
+                if down
+                else _migrate(settings, revision or "head")
+            )
+            raise typer.Exit(0 if is_done else 1)
 
 
-async def _migrate(settings: "Settings", revision: str, *, down: bool) -> None:
+async def _migrate(settings: "Settings", revision: str) -> bool:
     from app.infra.embedded import connected
-    from app.infra.migrate import downgrade, upgrade
+    from app.infra.migrate import upgrade
 
     async with connected(settings) as known:
-        url = known.database_migration_url or known.database_url or ""
-        await asyncio.to_thread(downgrade if down else upgrade, url, revision)
+        await asyncio.to_thread(upgrade, known.owner_url, revision)
+    return True
+
+
+async def _migrate_down(settings: "Settings", revision: str, destroy: str | None) -> bool:
+    from app.consent import is_consented
+    from app.infra.embedded import connected
+    from app.infra.losses import losses_of_downgrade
+    from app.infra.migrate import downgrade
+
+    async with connected(settings) as known:
+        losses = await losses_of_downgrade(known.owner_url, revision)
+        if not is_consented(losses, what=f"Going down to {revision}", said=destroy):
+            return False
+        await asyncio.to_thread(downgrade, known.owner_url, revision)
+    return True
 
 
 async def _check_drift(settings: "Settings") -> None:
@@ -171,14 +196,12 @@ async def _check_drift(settings: "Settings") -> None:
     from app.infra.migrate import check_drift, upgrade
 
     if settings.database_url is not None:
-        await asyncio.to_thread(
-            check_drift, settings.database_migration_url or settings.database_url
-        )
+        await asyncio.to_thread(check_drift, settings.owner_url)
         return
     with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
         fresh = settings.model_copy(update={"data_dir": Path(place)})
         async with embedded_servers(fresh, durable=False) as addresses:
-            url = addresses.database_migration_url or addresses.database_url
+            url = addresses.owner_url
             await asyncio.to_thread(upgrade, url)
             await asyncio.to_thread(check_drift, url)
 

@@ -137,7 +137,7 @@ class _Supervisor:
         """Migrate, and load demo data into an empty database if it is wanted."""
         url = settings.database_url or ""
         self._terminal.say("Migrating the database")
-        await asyncio.to_thread(upgrade, settings.database_migration_url or url)
+        await asyncio.to_thread(upgrade, settings.owner_url)
         database = Database(
             url,
             read_url=settings.database_read_url,

@@ -143,7 +143,7 @@ async def run(options: argparse.Namespace) -> list[Compared]:
         # reach there is made elsewhere, and would stay.
         settings = Settings(data_dir=place, database_url=None, redis_url=None)
         addresses = await stack.enter_async_context(embedded_servers(settings, report=say))
-        url = addresses.database_migration_url or addresses.database_url
+        url = addresses.owner_url
         await asyncio.to_thread(upgrade, url)
         data = await _filled(url, options)
         secret = secrets.token_urlsafe(48)

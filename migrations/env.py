@@ -49,6 +49,13 @@ def run(connection: Connection) -> None:
         connection.commit()
 
 
+def write() -> None:
+    """The statements of the migrations that Alembic selected, written down and not run."""
+    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 async def run_on_own_engine() -> None:
     """Connect, migrate, disconnect."""
     url = context.config.get_main_option("sqlalchemy.url")
@@ -63,7 +70,9 @@ async def run_on_own_engine() -> None:
 
 
 supplied: Connection | None = context.config.attributes.get("connection")
-if supplied is not None:
+if context.is_offline_mode():
+    write()
+elif supplied is not None:
     run(supplied)
 else:
     asyncio.run(run_on_own_engine())

@@ -72,7 +72,7 @@ class Servers:
 
     async def _serve_template(self, addresses: Addresses) -> None:
         template = f"template_{uuid4().hex[:12]}"
-        owner = addresses.database_migration_url or addresses.database_url
+        owner = addresses.owner_url
         await administer(owner, f"CREATE DATABASE {template}")
         try:
             await asyncio.to_thread(migrate, url_of(owner, template))

@@ -48,7 +48,7 @@ async def strict() -> AsyncIterator[str]:
     with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
         settings = Settings(data_dir=Path(place), redis_url="redis://127.0.0.1:1")
         async with embedded_servers(settings, durable=False, report=lambda _: None) as addresses:
-            url = addresses.database_migration_url or ""
+            url = addresses.owner_url
             root = await asyncpg.connect(url, user="postgres")
             ask_for_a_password(Path(await root.fetchval("SHOW hba_file")))
             await root.execute(f"CREATE ROLE {USER} LOGIN PASSWORD 'another'")

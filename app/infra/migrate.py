@@ -1,6 +1,7 @@
 """Migrations from inside the program: up, down, and whether the models still match."""
 
 import asyncio
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,16 @@ def downgrade(url: str, revision: str) -> None:
     """Take the database at `url` back to a revision. Raises NotReady, like `upgrade`."""
     with _on_the_way_to(revision, url):
         command.downgrade(_config(url), revision)
+
+
+def statements_down(url: str, revision: str) -> str:
+    """What `downgrade` would run, as SQL. Runs nothing. Raises NotReady, like `downgrade`."""
+    written = io.StringIO()
+    with _on_the_way_to(revision, url):
+        at = asyncio.run(_at(url))
+        if at is not None:
+            command.downgrade(_config(url, written), f"{at}:{revision}", sql=True)
+    return written.getvalue()
 
 
 def check_drift(url: str) -> None:
@@ -110,8 +121,16 @@ async def _look_at(url: str) -> None:
     await connection.close()
 
 
-def _config(url: str) -> Config:
-    config = Config()
+async def _at(url: str) -> str | None:
+    connection = await asyncpg.connect(url)
+    try:
+        return await current(connection)
+    finally:
+        await connection.close()
+
+
+def _config(url: str, written: io.StringIO | None = None) -> Config:
+    config = Config(output_buffer=written)
     config.set_main_option("script_location", str(_ROOT / "migrations"))
     driver_url = url.replace("postgres://", "postgresql://", 1)
     driver_url = driver_url.replace("postgresql://", "postgresql+asyncpg://", 1)

@@ -12,9 +12,9 @@ from typing import NoReturn
 from app.infra.embedded.processes import guarded
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
-HEALTHY_SECONDS = 30.0
-"""A program that lived this long starts again at once, as if it had never failed."""
+LONGEST_PAUSE_SECONDS = 10.0
+HEALTHY_SECONDS = 10.0
+"""A program that lived this long has died once, however often it did before."""
 
 MAX_FAILED_STARTS = 5
 GRACE_SECONDS = 25.0
@@ -45,26 +45,33 @@ async def keep_running(
 ) -> NoReturn:
     """Run the program, and again whenever it ends, until cancelled; then it is stopped.
 
-    The pause before each start doubles up to a limit, so a program that cannot run does not eat the
-    machine. Until `settled` is set, a few failures in a row raise `ProgramError`: whoever has just
-    started us wants to know, not to wait.
+    What died once starts again at once. Only what dies again and again waits, twice as long each
+    time up to a limit, so that a program that cannot run does not eat the machine. Until `settled`
+    is set, a few failures in a row raise `ProgramError`: whoever has just started us wants to know,
+    not to wait.
     """
-    pause = FIRST_PAUSE_SECONDS
     failures = 0
     while True:
         started = time.monotonic()
         code = await _run_once(program, pass_on)
-        if time.monotonic() - started >= HEALTHY_SECONDS:
-            pause, failures = FIRST_PAUSE_SECONDS, 0
-        failures += 1
+        failures = failures + 1 if time.monotonic() - started < HEALTHY_SECONDS else 1
         if failures >= MAX_FAILED_STARTS and not settled.is_set():
             raise ProgramError(
                 f"{program.name} ended {failures} times in a row ({_ending(code)}); its messages "
                 "above say why"
             )
-        report(f"{program.name} ended ({_ending(code)}); starting it again in {pause:g} s")
+        pause = _pause(failures)
+        when = f"in {pause:g} s" if pause else "at once"
+        report(f"{program.name} ended ({_ending(code)}); starting it again {when}")
         await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _pause(failures: int) -> float:
+    """Seconds before the next start, after so many failures in a row."""
+    if failures == 1:
+        return 0.0
+    longer: float = FIRST_PAUSE_SECONDS * 2 ** min(failures - 2, 30)
+    return min(longer, LONGEST_PAUSE_SECONDS)
 
 
 async def _run_once(program: Program, pass_on: Callable[[str, bytes], None]) -> int:

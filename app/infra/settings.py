@@ -248,6 +248,11 @@ class Settings(BaseSettings):
             raise ValueError("DATABASE_MIGRATION_URL and DATABASE_READ_URL need DATABASE_URL")
         return self
 
+    @property
+    def owner_url(self) -> str:
+        """For who owns the tables. `database_url` is set."""
+        return self.database_migration_url or self.database_url or ""
+
     @cached_property
     def secret_key(self) -> SecretStr:
         """What signs tokens: SECRET_KEY, or the one kept in the data directory, made if missing."""

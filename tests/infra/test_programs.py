@@ -72,7 +72,7 @@ async def test_a_killed_program_starts_again_and_that_is_said() -> None:
     os.kill(int(heard.lines[0]), signal.SIGKILL)
     await heard.until_lines(2)
     assert heard.lines[0] != heard.lines[1]
-    assert heard.reports == ["child ended (killed by SIGKILL); starting it again in 0.5 s"]
+    assert heard.reports == ["child ended (killed by SIGKILL); starting it again at once"]
     await stopped(task)
     assert not is_alive(heard.lines[1])
 
@@ -94,8 +94,22 @@ async def test_the_pause_between_starts_grows(monkeypatch: pytest.MonkeyPatch) -
     task = kept("print('x')", heard)
     await heard.until_lines(5)
     await stopped(task)
-    pauses = [report.rsplit("in ", 1)[1] for report in heard.reports[:4]]
-    assert pauses == ["0.01 s", "0.02 s", "0.04 s", "0.04 s"]
+    pauses = [report.rsplit("again ", 1)[1] for report in heard.reports[:4]]
+    assert pauses == ["at once", "in 0.01 s", "in 0.02 s", "in 0.04 s"]
+
+
+async def test_what_has_lived_for_a_while_starts_at_once_however_often_it_dies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(programs, "HEALTHY_SECONDS", 0.0)
+    heard = Heard()
+    task = kept(WAIT, heard)
+    for deaths in range(1, 5):
+        await heard.until_lines(deaths)
+        os.kill(int(heard.lines[-1]), signal.SIGKILL)
+    await heard.until_lines(5)
+    await stopped(task)
+    assert {report.rsplit("again ", 1)[1] for report in heard.reports} == {"at once"}
 
 
 async def test_stopping_lets_the_program_finish_what_it_does() -> None:

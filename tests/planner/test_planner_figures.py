@@ -222,7 +222,7 @@ def crowded(company: Company) -> Iterator[str]:
         await connection.execute("ALTER TABLE ledger_entries DISABLE TRIGGER USER")
         await connection.execute(
             f"""INSERT INTO ledger_entries (id, sequence, transaction_date, number, {COPIED})
-            SELECT uuidv7(), 1000 + n, date '2025-06-01' + n / $3, 'CROWD', {COPIED}
+            SELECT uuidv7(), 1000 + n, date '2025-06-01' + n / $3, 'CROWD-' || n, {COPIED}
             FROM generate_series(0, $2 - 1) n, (
                 SELECT * FROM ledger_entries WHERE customer_id = $1 AND sequence = 1
             ) one""",
@@ -232,7 +232,7 @@ def crowded(company: Company) -> Iterator[str]:
         )
 
     async def clear(connection: Connection) -> None:
-        await connection.execute("DELETE FROM ledger_entries WHERE number = 'CROWD'")
+        await connection.execute("DELETE FROM ledger_entries WHERE number LIKE 'CROWD-%'")
         await connection.execute("ALTER TABLE ledger_entries ENABLE TRIGGER USER")
 
     company.planned.as_owner(crowd)

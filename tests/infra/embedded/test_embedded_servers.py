@@ -76,7 +76,7 @@ def end(copy: subprocess.Popen[str], number: signal.Signals) -> int:
 
 
 async def sql(addresses: Addresses, query: str) -> Any:
-    connection = await asyncpg.connect(addresses.database_migration_url)
+    connection = await asyncpg.connect(addresses.owner_url)
     try:
         return await connection.fetchval(query)
     finally:

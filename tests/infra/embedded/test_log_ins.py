@@ -60,7 +60,7 @@ async def addresses() -> AsyncIterator[Addresses]:
     with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
         settings = Settings(data_dir=Path(place))
         async with embedded_servers(settings, durable=False, report=lambda _: None) as known:
-            await asyncio.to_thread(upgrade, known.database_migration_url or "")
+            await asyncio.to_thread(upgrade, known.owner_url)
             yield known
 
 
@@ -115,7 +115,7 @@ async def test_a_cluster_from_before_has_the_log_ins_at_its_next_start() -> None
     with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
         settings = Settings(data_dir=Path(place))
         async with embedded_servers(settings, report=lambda _: None) as before:
-            await asyncio.to_thread(upgrade, before.database_migration_url or "")
+            await asyncio.to_thread(upgrade, before.owner_url)
             root = await asyncpg.connect(before.database_url, user=SUPERUSER)
             for role in (APPLICATION_ROLE, READER_ROLE):
                 await root.execute(f"ALTER ROLE {role} NOLOGIN")
