@@ -25,6 +25,7 @@ from app.infra.metrics import measure
 from app.infra.reaching import NotReady
 from app.infra.redis import new_client
 from app.infra.settings import Settings, SettingsError, read_settings
+from app.infra.turns import Turns
 from app.planner.catalogue import Catalogue
 from app.planner.documents import Documents
 from app.planner.plans import Plans
@@ -79,11 +80,12 @@ class _Server:
         # Strawberry's own schema object would parse and validate again; ours is graphql-core's.
         graphql_schema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
         catalogue = Catalogue(graphql_schema)
-        documents = Documents(graphql_schema, catalogue)
+        self._turns = Turns()
+        documents = Documents(graphql_schema, catalogue, self._turns)
         program = Program(
             database=self._database,
             catalogue=catalogue,
-            plans=Plans(catalogue),
+            plans=Plans(catalogue, self._turns),
             clock=Clock(settings.company_time_zone),
             viewers=self._viewers,
             passwords=self._passwords,
@@ -177,6 +179,7 @@ class _Server:
             await self._redis.aclose()
             await self._issuer_http.aclose()
             self._passwords.close()
+            self._turns.close()
 
     async def _opened(self) -> bool:
         try:

@@ -78,12 +78,12 @@ def _body(result: ExecutionResult, context: Context) -> bytes:
 
 
 def extensions_of(withheld: Any, masked_: Any) -> dict[str, list[str]]:
-    """What was kept back from the answer, by coordinate; empty when nothing was."""
+    """What was kept back from the answer: coordinates in their order. Empty when nothing was."""
     extensions: dict[str, list[str]] = {}
     if withheld:
-        extensions["withheld"] = list(withheld)
+        extensions["withheld"] = sorted(withheld)
     if masked_:
-        extensions["masked"] = list(masked_)
+        extensions["masked"] = sorted(masked_)
     return extensions
 
 

@@ -1,5 +1,7 @@
 """From the parameters of a request to the body of its answer."""
 
+from collections.abc import Mapping
+
 import orjson
 from graphql import GraphQLError, GraphQLSchema
 
@@ -10,7 +12,13 @@ from app.http.executor import execute, extensions_of
 from app.http.parameters import Parameters
 from app.http.refusals import refusal, unauthenticated
 from app.http.variables import Variables
-from app.planner.documents import Document, Documents, InvalidDocument, Operation
+from app.planner.documents import (
+    Document,
+    Documents,
+    InvalidDocument,
+    Operation,
+    operation_of,
+)
 from app.resolvers.context import Context, Program
 from app.resolvers.reading import Reader
 
@@ -38,18 +46,27 @@ class Operations:
         Whoever is not signed in learns nothing here but that they have to: not whether the document
         parses, not which of its names exist.
         """
-        if caller.actor is None and not _may_be_public(parameters.query):
+        if caller.actor is None:
+            return self._public(parameters)
+        document = await self._documents.get_aside(parameters.query, caller.actor.user_id)
+        return document, document.operation(parameters.operation_name)
+
+    def _public(self, parameters: Parameters) -> tuple[Document, Operation]:
+        """The same for whoever is not signed in: of what they may not run nothing more is looked at
+        than which fields it begins with.
+        """
+        if not _may_be_public(parameters.query):
             raise unauthenticated()
+
+        def admits(operations: Mapping[str | None, Operation]) -> None:
+            if not is_public(operation_of(operations, parameters.operation_name)):
+                raise unauthenticated()
+
         try:
-            document = await self._documents.get_aside(parameters.query)
-            operation = document.operation(parameters.operation_name)
+            document = self._documents.get(parameters.query, admits)
         except (InvalidDocument, GraphQLError):
-            if caller.actor is None:
-                raise unauthenticated() from None
-            raise
-        if caller.actor is None and not is_public(operation):
-            raise unauthenticated()
-        return document, operation
+            raise unauthenticated() from None
+        return document, document.operation(parameters.operation_name)
 
     async def answer(
         self,
@@ -97,6 +114,6 @@ def refuse_change_by_get(operation: Operation) -> None:
 def _may_be_public(query: str) -> bool:
     """Spares parsing what strangers send: a document that names no public field has none.
 
-    Nor is a long one a log-in: validating it costs more than its square.
+    Nor is a long one a log-in.
     """
     return len(query) <= MAX_PUBLIC_TEXT and ("login" in query or "refreshToken" in query)

@@ -1,6 +1,7 @@
 """The values of an operation's variables, coerced as GraphQL says."""
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from graphql import GraphQLError, GraphQLNonNull, GraphQLSchema, GraphQLString
 from graphql.execution.get_variable_signature import (
@@ -12,11 +13,9 @@ from graphql.type import GraphQLID
 
 from app.http import statuses
 from app.http.refusals import Refused, told_of_graphql
-from app.infra.bounded_map import BoundedMap
 from app.planner.documents import Operation
 
 MAX_ERRORS = 20
-REMEMBERED = 1000
 
 Signatures = tuple[GraphQLVariableSignature, ...]
 
@@ -29,7 +28,8 @@ class Variables:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._texts: BoundedMap[Operation, Signatures] = BoundedMap(REMEMBERED)
+        # Known for as long as its document is kept: a signature leads to all that was parsed.
+        self._texts: WeakKeyDictionary[Operation, Signatures] = WeakKeyDictionary()
 
     def coerced(self, operation: Operation, given: dict[str, Any]) -> VariableValues:
         """Raises Refused with every variable that is wrong, up to a bound."""
@@ -54,7 +54,7 @@ class Variables:
         signatures = self._texts.get(operation)
         if signatures is None:
             signatures = self._declared_texts(operation)
-            self._texts.put(operation, signatures)
+            self._texts[operation] = signatures
         if not signatures:
             return None
         sources: dict[str, VariableValueSource] = {}

@@ -5,10 +5,10 @@ version) in the same snapshot as the data. An answer whose stamp is not the one 
 for is thrown away by the caller, who compiles anew: a stale grant never decides anything.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from asyncpg import PostgresError
@@ -18,6 +18,7 @@ from sqlalchemy import Label, select
 
 from app.domain.errors import Invalid
 from app.infra.database import Statement
+from app.infra.turns import Turns
 from app.models import policy_state, users
 from app.planner.bounds import Amounts
 from app.planner.catalogue import Catalogue
@@ -121,10 +122,14 @@ class Plan:
 
 
 class Plans:
-    """Compiles selections for a grant and keeps what it compiled."""
+    """Compiles selections for a grant and keeps what it compiled.
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    Without `turns`, compiling has threads of its own.
+    """
+
+    def __init__(self, catalogue: Catalogue, turns: Turns | None = None) -> None:
         self._catalogue = catalogue
+        self._turns = turns or Turns()
         self._kept: OrderedDict[Hashable, Plan] = OrderedDict()
         self._characters = 0
         self.hits = 0
@@ -142,12 +147,13 @@ class Plans:
         variables: VariableValues,
         grant: Grant,
         *,
+        who: Hashable = None,
         only_value: bool = False,
     ) -> Plan:
         """The plan for selections on a root type, at a `place` of the document that names them.
 
         With `only_value` the JSON is the value of the single field selected, not an object. What
-        was not compiled yet is compiled in a thread: a wide document holds nobody else up.
+        was not compiled yet is compiled aside, for which nobody but `who` asked for it waits.
         """
         key = (
             document.key,
@@ -159,7 +165,7 @@ class Plans:
         plan = self._kept.get(key)
         if plan is None:
             self.misses += 1
-            plan = await asyncio.to_thread(
+            compile_it = partial(
                 self._compile,
                 document,
                 type_name,
@@ -168,6 +174,7 @@ class Plans:
                 grant,
                 only_value=only_value,
             )
+            plan = await self._turns.take(who, lambda: self._kept.get(key) or compile_it())
             self._keep(key, plan)
         else:
             self.hits += 1
@@ -214,8 +221,8 @@ class Plans:
             unused=tuple(each for name, each in bindings.items() if name not in used),
             amounts=compiler.bounds.amounts(statement.names),
             spans=tuple(compiler.spans),
-            withheld=tuple(compiler.guards.withheld),
-            masked=tuple(compiler.guards.masked),
+            withheld=tuple(sorted(compiler.guards.withheld)),
+            masked=tuple(sorted(compiler.guards.masked)),
         )
 
 

@@ -92,6 +92,7 @@ async def plan_selection(
         selection_sets,
         context.variables,
         actor.grant,
+        who=actor.user_id,
         only_value=only_value,
     )
 
