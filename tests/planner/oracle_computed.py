@@ -52,17 +52,13 @@ def ageing(world: World, customer: Row, given: Mapping[str, Any]) -> Row:
     as_of = _day(given)
     nothing = money(0, customer["currency"])
     buckets = dict.fromkeys(("not_due", "days1to30", "days31to60", "days61to90", "over90"), nothing)
-    credit = nothing
-    for entry in _of(world, "ledger_entries", customer):
-        if entry["transaction_date"] > as_of:
-            continue
-        left = abs(entry["amount"]) - _used(world, entry, as_of)
-        if entry["amount"] < 0:
-            credit += left
-            continue
-        late = (as_of - (entry["due_date"] or entry["transaction_date"])).days
+    for due, left in open_debits(world, customer, as_of):
+        late = (as_of - due).days
         names = list(buckets)
         buckets[names[0 if late <= 0 else min((late + 29) // 30, 4)]] += left
+    credit = sum(
+        (left for entry, left in _open(world, customer, as_of) if entry["amount"] < 0), nothing
+    )
     return {
         "customer_id": customer["id"],
         "as_of": as_of,
@@ -180,6 +176,25 @@ def verify_ledger(world: World, customer: Row, _given: Mapping[str, Any]) -> Row
         "first_broken_id": broken,
         "reason": reason,
     }
+
+
+def open_debits(world: World, customer: Row, as_of: date) -> list[tuple[date, Decimal]]:
+    """When each was due, and what of it is open as of a date."""
+    return [
+        (entry["due_date"] or entry["transaction_date"], left)
+        for entry, left in _open(world, customer, as_of)
+        if entry["amount"] > 0
+    ]
+
+
+def _open(world: World, customer: Row, as_of: date) -> list[tuple[Row, Decimal]]:
+    """From the entries and allocations dated by then alone."""
+    entries = (
+        (entry, abs(entry["amount"]) - _used(world, entry, as_of))
+        for entry in _of(world, "ledger_entries", customer)
+        if entry["transaction_date"] <= as_of
+    )
+    return [(entry, left) for entry, left in entries if left > 0]
 
 
 def _used(world: World, entry: Row, as_of: date) -> Decimal:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLSchema, get_named_type, is_leaf_type
 
+from tests.planner.oracle_computed import open_debits
 from tests.planner.sight import COMPUTED, EMBEDDED, OWNED, TABLES
 from tests.planner.world import TODAY, Row, World, money
 
@@ -43,24 +44,12 @@ def global_id(type_name: str, row: Row) -> str:
 
 
 def _overdue(world: World, customer: Row) -> Decimal:
-    due = (
-        item["open_amount"]
-        for item in world.rows("open_items")
-        if item["customer_id"] == customer["id"]
-        and item["is_debit"]
-        and item["due_date"] is not None
-        and item["due_date"] < TODAY
-    )
+    due = (left for day, left in open_debits(world, customer, TODAY) if day < TODAY)
     return sum(due, money(0, customer["currency"]))
 
 
 def _oldest_due(world: World, customer: Row) -> date | None:
-    due = (
-        item["due_date"]
-        for item in world.rows("open_items")
-        if item["customer_id"] == customer["id"] and item["is_debit"] and item["due_date"]
-    )
-    return min(due, default=None)
+    return min((day for day, _ in open_debits(world, customer, TODAY)), default=None)
 
 
 def _account(column: str) -> Callable[[World, Row], Any]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from app.models import allocations, customers, ledger_entries
 from app.schema.types.computed import computed_rows
 from app.schema.types.declaration import Kind, Owner, Row, Source, leaf, planned_type
+from app.schema.types.open_as_of import open_entries
 from app.schema.types.scalars import Currency
 from app.schema.types.sql import zero_of
 
@@ -151,7 +152,7 @@ def ageing_of(
 ) -> Select[Any]:
     """One row of `ageing`. A debit without a due date was due on its own date."""
     zero = zero_of(currency)
-    items = _open_as_of(customer_id, as_of)
+    items = open_entries(customer_id, as_of)
     days = as_of - items.c.due
     ranges = {
         "not_due": days <= 0,
@@ -160,9 +161,8 @@ def ageing_of(
         "days_61_to_90": days.between(61, 90),
         "over_90": days > 90,
     }
-    is_debit = items.c.amount > 0
     buckets = [
-        func.coalesce(func.sum(items.c.open).filter(is_debit, within), zero).label(name)
+        func.coalesce(func.sum(items.c.open).filter(items.c.is_debit, within), zero).label(name)
         for name, within in ranges.items()
     ]
     return select(
@@ -170,36 +170,12 @@ def ageing_of(
         as_of.label("as_of"),
         currency.label("currency"),
         *buckets,
-        func.coalesce(func.sum(items.c.open).filter(is_debit), zero).label("total"),
+        func.coalesce(func.sum(items.c.open).filter(items.c.is_debit), zero).label("total"),
         zero.label("disputed"),
-        func.coalesce(func.sum(items.c.open).filter(items.c.amount < 0), zero).label(
+        func.coalesce(func.sum(items.c.open).filter(~items.c.is_debit), zero).label(
             "unapplied_credit"
         ),
     ).select_from(items)
-
-
-def _open_as_of(customer_id: ColumnElement[Any], as_of: ColumnElement[Any]) -> Any:
-    """Each entry dated by then, with what of it allocations dated by then have left open."""
-    entry, used = ledger_entries.alias(), allocations.alias()
-    allocated = (
-        select(func.coalesce(func.sum(used.c.amount), literal_column("0")))
-        .where(
-            used.c.customer_id == entry.c.customer_id,
-            used.c.accounting_date <= as_of,
-            (used.c.debit_id == entry.c.id) | (used.c.credit_id == entry.c.id),
-        )
-        .correlate(entry)
-        .scalar_subquery()
-    )
-    return (
-        select(
-            entry.c.amount,
-            func.coalesce(entry.c.due_date, entry.c.transaction_date).label("due"),
-            (func.abs(entry.c.amount) - allocated).label("open"),
-        )
-        .where(entry.c.customer_id == customer_id, entry.c.transaction_date <= as_of)
-        .subquery()
-    )
 
 
 def _cross(left: FromClause, right: FromClause) -> FromClause:

@@ -33,6 +33,7 @@ from app.schema.types.filters import LedgerEntryFilter, LedgerEntryOrder
 from app.schema.types.masks import email as masked_email
 from app.schema.types.masks import everything, initial, last_two
 from app.schema.types.node import Connection, Node
+from app.schema.types.open_as_of import open_entries
 from app.schema.types.people import User
 from app.schema.types.scalars import Currency, Cursor
 from app.schema.types.sql import constant, today, zero_of
@@ -47,28 +48,16 @@ _CREDIT = "customer.credit"
 
 
 def _overdue_amount(row: Row) -> ColumnElement[Any]:
-    item = open_items.alias()
+    item = open_entries(row[_CUSTOMERS.id], today())
     overdue = (
-        select(func.sum(item.c.open_amount))
-        .where(
-            item.c.customer_id == row[_CUSTOMERS.id],
-            item.c.is_debit,
-            item.c.due_date < today(),
-        )
-        .correlate_except(item)
-        .scalar_subquery()
+        select(func.sum(item.c.open)).where(item.c.is_debit, item.c.due < today()).scalar_subquery()
     )
     return func.coalesce(overdue, zero_of(row[_CUSTOMERS.currency]), type_=Numeric())
 
 
 def _oldest_due_date(row: Row) -> ColumnElement[Any]:
-    item = open_items.alias()
-    return (
-        select(func.min(item.c.due_date))
-        .where(item.c.customer_id == row[_CUSTOMERS.id], item.c.is_debit)
-        .correlate_except(item)
-        .scalar_subquery()
-    )
+    item = open_entries(row[_CUSTOMERS.id], today())
+    return select(func.min(item.c.due)).where(item.c.is_debit).scalar_subquery()
 
 
 @strawberry.type(description="A postal address.")
@@ -166,9 +155,19 @@ class Customer(Node):
         description="pendingBalance less advanceBalance: the sum of all ledger entries.",
     )
     overdue_amount: Decimal | None = leaf(
-        _overdue_amount, Kind.MONEY, guard=_BALANCE, filterable=True, order="OVERDUE_AMOUNT"
+        _overdue_amount,
+        Kind.MONEY,
+        guard=_BALANCE,
+        filterable=True,
+        order="OVERDUE_AMOUNT",
+        description="What is open today and was due before: as `ageing` has it.",
     )
-    oldest_due_date: date | None = leaf(_oldest_due_date, Kind.DATE, guard=_BALANCE)
+    oldest_due_date: date | None = leaf(
+        _oldest_due_date,
+        Kind.DATE,
+        guard=_BALANCE,
+        description="Of what is open today; a debit without a due date is due on its own date.",
+    )
     credit_limit: Decimal | None = leaf(
         _ACCOUNTS.credit_limit, Kind.MONEY, guard=_CREDIT, filterable=True, order="CREDIT_LIMIT"
     )
