@@ -94,7 +94,7 @@ class _Server:
         self._measure(documents, program.plans)
         endpoints = Endpoints(
             graphql=GraphqlEndpoint(
-                Operations(graphql_schema, documents, program),
+                Operations(graphql_schema, documents, program, self._turns),
                 authentication,
                 body_limit_bytes=settings.body_limit_bytes,
                 is_open=self.is_open,

@@ -18,6 +18,10 @@ from app.services.auth.authentication import Authentication
 
 MAX_LOGGED_NAME = 80
 
+STRANGERS_BYTES = 8 * 1024
+"""Of a request by somebody who is not signed in: room for an e-mail address, a password and what is
+asked of the answer."""
+
 _METHODS = ((b"allow", b"GET, POST"),)
 
 Headers = dict[bytes, bytes]
@@ -56,7 +60,7 @@ class GraphqlEndpoint:
         except Exception as error:  # noqa: BLE001 - the edge: every fault becomes an answer
             refused = refusal_of(error, exchange.request_id)
             if refused.fault is statuses.UNAUTHENTICATED and exchange.refused_token is not None:
-                refused = unauthenticated(exchange.refused_token)
+                refused = unauthenticated(exchange.refused_token, instead=refused)
             answer = answer_of(refused, media_type)
         answer = await encoded(answer, headers.get(b"accept-encoding"))
         await send_json(send, answer, media_type)
@@ -89,15 +93,20 @@ class GraphqlEndpoint:
     async def _parameters(
         self, scope: Scope, receive: Receive, headers: Headers, caller: Caller
     ) -> Parameters:
-        """Whoever is not signed in and sends what is no request only learns that they have to."""
+        """Whoever is not signed in and sends what is no request only learns that they have to, and
+        has a log-in's length for it.
+        """
+        limit_bytes = self._body_limit_bytes
+        if caller.actor is None:
+            limit_bytes = min(limit_bytes, STRANGERS_BYTES)
         try:
             if scope["method"] == "GET":
-                return from_query_string(scope["query_string"])
+                return from_query_string(scope["query_string"], limit_bytes)
             if not media_types.is_json(headers.get(b"content-type")):
                 raise refusal(statuses.UNSUPPORTED_MEDIA_TYPE, "Send application/json in UTF-8.")
             announced = headers.get(b"content-length")
-            return from_json(await read_body(receive, announced, self._body_limit_bytes))
-        except Refused:
+            return from_json(await read_body(receive, announced, limit_bytes))
+        except Refused as refused:
             if caller.actor is None:
-                raise unauthenticated() from None
+                raise unauthenticated(instead=refused) from None
             raise

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import orjson
 from graphql import GraphQLError, GraphQLSchema
+from graphql.execution.values import VariableValues
 
 from app.http import statuses
 from app.http.authenticate import Caller
@@ -12,6 +13,7 @@ from app.http.executor import execute, extensions_of
 from app.http.parameters import Parameters
 from app.http.refusals import refusal, unauthenticated
 from app.http.variables import Variables
+from app.infra.turns import Turns
 from app.planner.documents import (
     Document,
     Documents,
@@ -28,16 +30,22 @@ PUBLIC_FIELDS = frozenset({"login", "refreshToken", "__typename"})
 MAX_PUBLIC_TEXT = 2000
 """How long a document may be of those who are not signed in."""
 
+FEW_VALUES = 500
+"""Of variables: so many are coerced at once on the event loop."""
+
 _POST_ONLY = ((b"allow", b"POST"),)
 
 
 class Operations:
     """Answers operations of one schema."""
 
-    def __init__(self, schema: GraphQLSchema, documents: Documents, program: Program) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, documents: Documents, program: Program, turns: Turns
+    ) -> None:
         self._schema = schema
         self._documents = documents
         self._program = program
+        self._turns = turns
         self._variables = Variables(schema)
 
     async def find(self, parameters: Parameters, caller: Caller) -> tuple[Document, Operation]:
@@ -84,7 +92,7 @@ class Operations:
             address=address,
             document=document,
             operation=operation,
-            variables=self._variables.coerced(operation, parameters.variables),
+            variables=await self._coerced(operation, parameters, caller),
             actor=caller.actor,
             actor_now=caller.actor_now,
         )
@@ -98,6 +106,16 @@ class Operations:
             return b'{"data":%b}' % answer.json.encode()
         extensions = orjson.dumps(extensions_of(answer.withheld, answer.masked))
         return b'{"data":%b,"extensions":%b}' % (answer.json.encode(), extensions)
+
+    async def _coerced(
+        self, operation: Operation, parameters: Parameters, caller: Caller
+    ) -> VariableValues:
+        """Where they are many, only their sender waits for it."""
+        given = parameters.variables
+        if parameters.values <= FEW_VALUES or caller.actor is None:
+            return self._variables.coerced(operation, given)
+        user_id = caller.actor.user_id
+        return await self._turns.take(user_id, lambda: self._variables.coerced(operation, given))
 
 
 def is_public(operation: Operation) -> bool:

@@ -74,16 +74,18 @@ def refusal(
     return Refused(fault, [typed(fault.code, message, path)], headers)
 
 
-def unauthenticated(reason: str | None = None) -> Refused:
+def unauthenticated(reason: str | None = None, *, instead: Refused | None = None) -> Refused:
     """Always the same words, whatever was asked and whatever was wrong with the token.
 
     But for one `reason`: whose token was good and has run out is told to fetch a new one, in the
     header of RFC 6750. Only who once proved who they are can have such a token.
+
+    `instead` of another refusal; of that it only says whether the connection can be used again.
     """
     challenge = _EXPIRED if reason == EXPIRED else b"Bearer"
-    return refusal(
-        statuses.UNAUTHENTICATED, "Sign in.", headers=((b"www-authenticate", challenge),)
-    )
+    kept = tuple(each for each in CLOSE if instead is not None and each in instead.headers)
+    headers = ((b"www-authenticate", challenge), *kept)
+    return refusal(statuses.UNAUTHENTICATED, "Sign in.", headers=headers)
 
 
 def refusal_of(error: Exception, request_id: str) -> Refused:
@@ -145,10 +147,16 @@ def _away(error: Exception) -> Refused:
     return unavailable()
 
 
+def _refused_by_rule(error: DomainError) -> Refused:
+    seconds = (error.details or {}).get("retryAfterSeconds")
+    headers = () if seconds is None else ((b"retry-after", b"%d" % seconds),)
+    return Refused(statuses.fault_of(error.code), [told_of(error)], headers)
+
+
 _Kind = type[Exception] | tuple[type[Exception], ...]
 _EXPECTED: tuple[tuple[_Kind, Callable[[Any], Refused]], ...] = (
     (Refused, lambda error: error),
-    (DomainError, lambda error: Refused(statuses.fault_of(error.code), [told_of(error)])),
+    (DomainError, _refused_by_rule),
     (InvalidDocument, lambda error: _invalid(error.errors)),
     (GraphQLError, lambda error: _invalid([error])),
     (TOO_MUCH, lambda _error: refusal(statuses.INVALID, "This reads too much: ask for less.")),

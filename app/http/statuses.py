@@ -45,6 +45,9 @@ TOO_SLOW = _always("TOO_SLOW", 408)
 """It did not arrive in time."""
 
 TOO_LARGE = _always("TOO_LARGE", 413)
+PERSISTED_QUERY_NOT_SUPPORTED = _always("PERSISTED_QUERY_NOT_SUPPORTED", 200)
+"""As Apollo's server answers: no error of HTTP, but a word between client and server."""
+
 UNSUPPORTED_MEDIA_TYPE = _always("UNSUPPORTED_MEDIA_TYPE", 415)
 HEAD_TOO_LARGE = _always("TOO_LARGE", 431)
 """Not the body: the address, or the headers."""

@@ -1,7 +1,7 @@
 """How much one operation may ask for: fields when it is compiled, page sizes when it runs."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -17,6 +17,9 @@ MAX_DEPTH = 20
 # memory. Counted are the longest texts there may be; lists that have no limit count as few rows.
 MAX_NESTED_ROWS = 200_000
 MAX_CHARACTERS = 25_000_000
+# A variable is sent once and may stand in many places, each of which sends it on.
+MAX_BOUND_CHARACTERS = 2_000_000
+MAX_CONDITIONS = 5000
 
 Products = tuple[tuple[int, tuple[int, ...]], ...]
 """Numbers, and the places of the arguments that each is multiplied by."""
@@ -40,6 +43,18 @@ class Amounts:
                 raise Invalid(f"This could {would.format(count)}: at most {allowed}. Ask for less.")
 
 
+def check_bound(values: Iterable[Any]) -> None:
+    """Refuses values that are too long together, at all the places where they stand."""
+    length = 0
+    for value in values:
+        if type(value) is str:
+            length += len(value)
+        elif type(value) is list:
+            length += sum(len(each) if type(each) is str else 1 for each in value)
+        if length > MAX_BOUND_CHARACTERS:
+            raise Invalid(f"Values have at most {MAX_BOUND_CHARACTERS} characters, wherever used.")
+
+
 class Bounds:
     """What one compilation has counted so far, and what surrounds the place where it is."""
 
@@ -47,6 +62,7 @@ class Bounds:
         self._fields = 0
         self._depth = 0
         self._relations = 0
+        self._conditions = 0
         # Numbers, and the names of the page sizes that multiply them.
         self._rows: list[tuple[int, tuple[str, ...]]] = []
         self._characters: list[tuple[int, tuple[str, ...]]] = []
@@ -68,6 +84,12 @@ class Bounds:
         self._relations += 1
         if self._relations > MAX_RELATIONS:
             raise Invalid(f"An operation reads at most {MAX_RELATIONS} lists and objects.")
+
+    def count_condition(self) -> None:
+        """Filters that come in a variable may be long, and stand in many places."""
+        self._conditions += 1
+        if self._conditions > MAX_CONDITIONS:
+            raise Invalid(f"An operation filters by at most {MAX_CONDITIONS} conditions.")
 
     def count_rows(self, number: int) -> None:
         """That so many are read for each row of what is around."""

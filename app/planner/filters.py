@@ -76,6 +76,7 @@ class FilterCompiler:
         return condition
 
     def _all_of(self, given: Mapping[str, Any], path: tuple[str | int, ...]) -> ColumnElement[bool]:
+        self.compiler.bounds.count_condition()
         if len(path) > 2 * MAX_DEPTH:
             raise Invalid(f"Filters nest at most {MAX_DEPTH} deep.", *self._shown(path))
         return and_(

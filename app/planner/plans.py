@@ -20,7 +20,7 @@ from app.domain.errors import Invalid
 from app.infra.database import Statement
 from app.infra.turns import Turns
 from app.models import policy_state, users
-from app.planner.bounds import Amounts
+from app.planner.bounds import Amounts, check_bound
 from app.planner.catalogue import Catalogue
 from app.planner.compiler import Compiler
 from app.planner.documents import Document
@@ -96,9 +96,14 @@ class Plan:
             binding.convert(binding.origin.read(variables))
         for span in self.spans:
             span.check(variables)
-        arguments = [
-            context[slot] if isinstance(slot, str) else slot.convert(slot.origin.read(variables))
+        values = [
+            context[slot] if isinstance(slot, str) else slot.origin.read(variables)
             for slot in self.slots
+        ]
+        check_bound(values)
+        arguments = [
+            value if isinstance(slot, str) else slot.convert(value)
+            for slot, value in zip(self.slots, values, strict=True)
         ]
         self.amounts.check(arguments)
         try:
