@@ -35,6 +35,17 @@ HEADER = "code,number,date,amount,paid\n"
 # With a text of the invoice, which may hold line breaks.
 NOTED = MAPPING.replace("[settlement]", 'description = { column = "note" }\n[settlement]')
 NOTED_HEADER = HEADER.replace("\n", ",note\n")
+# Payments alone, of invoices that are in the books.
+PAYMENT_KEYS = """
+customer = { column = "customer" }
+invoice = { column = "invoice" }
+date = { column = "date" }
+amount = { column = "amount" }
+method = { column = "method", values = { C = "CHEQUE", B = "BANK_TRANSFER" } }
+reference = { column = "reference" }
+"""
+PAYMENTS = "version = 1\n[payment]" + PAYMENT_KEYS
+PAYMENTS_HEADER = "customer,invoice,date,amount,method,reference\n"
 
 
 @dataclass

@@ -16,29 +16,18 @@ from app.services.ledger.commands import Command, post_command
 from app.services.ledger.invoices import PostInvoice
 from app.services.ledger.payments import RecordPayment
 from tests.factories import actor_for, make_customer, new_key
-from tests.importing.conftest import Importing
+from tests.importing.conftest import PAYMENT_KEYS, PAYMENTS, PAYMENTS_HEADER, Importing
 from tests.invariants import broken, snapshot
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
 
-KEYS = """
-customer = { column = "customer" }
-invoice = { column = "invoice" }
-date = { column = "date" }
-amount = { column = "amount" }
-method = { column = "method", values = { C = "CHEQUE", B = "BANK_TRANSFER" } }
-reference = { column = "reference" }
-"""
-YEARS = "version = 1\n[fiscal_years]\nfirst = 2020\nlast = 2021\n"
-PAYMENTS = YEARS + "[payment]" + KEYS
-HEADER = "customer,invoice,date,amount,method,reference\n"
 IN_DOLLARS = PAYMENTS + 'currency = { column = "currency" }\n'
-IN_DOLLARS_HEADER = HEADER.replace("\n", ",currency\n")
+IN_DOLLARS_HEADER = PAYMENTS_HEADER.replace("\n", ",currency\n")
 
 # Invoices and payments in one file, told apart by a column.
 BOTH = (
-    YEARS
-    + """
+    "version = 1\n[fiscal_years]\nfirst = 2020\nlast = 2021\n"
+    """
 [customer]
 code = { column = "customer" }
 business_name = { template = "Customer {customer}" }
@@ -50,10 +39,9 @@ date = { column = "date" }
 amount = { column = "amount" }
 [payment]
 when = { column = "kind", values = { Invoice = "", Payment = "yes", Total = "" } }
-"""
-    + KEYS
+""" + PAYMENT_KEYS
 )
-BOTH_HEADER = "kind," + HEADER
+BOTH_HEADER = "kind," + PAYMENTS_HEADER
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +52,7 @@ async def sound_books(owner: Owner) -> Any:
 
 
 async def pay(importing: Importing, rows: str, **options: Any) -> Any:
-    return await importing(rows, mapping=PAYMENTS, header=HEADER, **options)
+    return await importing(rows, mapping=PAYMENTS, header=PAYMENTS_HEADER, **options)
 
 
 async def both(importing: Importing, rows: str, **options: Any) -> Any:

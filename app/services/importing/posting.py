@@ -7,7 +7,6 @@ from datetime import date
 from app.domain.customer import CustomerStatus
 from app.domain.errors import DomainError
 from app.domain.ledger import EntryType
-from app.domain.periods import Calendar
 from app.infra.database import Database, Rollback, Transaction
 from app.policies.actor import Actor
 from app.services.auth.viewers import is_current
@@ -18,6 +17,7 @@ from app.services.importing.present import Account, Named
 from app.services.importing.refusals import AlreadyThere, ImportRefused, Refusal, RowRefused
 from app.services.importing.remaining import Remaining
 from app.services.importing.rows import Row
+from app.services.importing.years import Days
 from app.services.ledger.commands import post_entries
 
 
@@ -107,17 +107,17 @@ class _Attempt:
             raise ImportRefused("What the importing user may do has changed: start again.")
         if poster.is_dry_run:
             await years.open_years(tx, poster.actor, poster.missing_years)
-        calendar = await years.calendar(tx)
+        days = await years.days(tx)
         there = await present.accounts(tx, {row.code for row in self._rows})
         # A customer is not made for a row that cannot be posted. What is in the books already may
         # lie in a period that was closed since: of it, only what is left to post is looked at.
         good = [
             row
             for row in self._rows
-            if row.code in there or row.is_payment or _is_dated_well(row, row, calendar, outcome)
+            if row.code in there or row.is_payment or _is_dated_well(row, row, days, outcome)
         ]
         accounts = there | await self._new_accounts(tx, good, there, outcome)
-        wanted = await self._wanted(tx, good, accounts, calendar, outcome)
+        wanted = await self._wanted(tx, good, accounts, days, outcome)
         if wanted:
             await self._post(tx, batch(wanted))
         outcome.there.extend(
@@ -161,7 +161,7 @@ class _Attempt:
         tx: Transaction,
         rows: Sequence[Row],
         accounts: dict[str, Account],
-        calendar: Calendar,
+        days: Days,
         outcome: Outcome,
     ) -> list[Wanted]:
         refused = {each.line for each in outcome.refused}
@@ -176,7 +176,7 @@ class _Attempt:
                 continue
             if isinstance(left, AlreadyThere):
                 outcome.there.append(left)
-            elif _is_dated_well(left, row, calendar, outcome):
+            elif _is_dated_well(left, row, days, outcome):
                 remaining.take(left)
                 wanted.append(left)
         return wanted
@@ -216,14 +216,14 @@ def _by_invoice_and_date(row: Row) -> tuple[bool, date, int]:
     return row.is_payment, on, row.line
 
 
-def _is_dated_well(of: Row | Wanted, row: Row, calendar: Calendar, outcome: Outcome) -> bool:
-    """Whether every date of what is to be posted is in an open period; if not, it is refused."""
-    for name, entry in (("invoice", of.invoice), (row.section, of.settlement)):
+def _is_dated_well(of: Row | Wanted, row: Row, days: Days, outcome: Outcome) -> bool:
+    """Whether every date of what is to be posted can be posted to; if not, it is refused."""
+    for section, entry in (("invoice", of.invoice), (row.section, of.settlement)):
         if entry is None:
             continue
         try:
-            calendar.month_open_for(entry.on)
+            days.require(entry.on, is_credit=entry is of.settlement)
         except DomainError as error:
-            outcome.refused.append(RowRefused.of(error, f"{name}.date").at(row.line))
+            outcome.refused.append(RowRefused.of(error, f"{section}.date").at(row.line))
             return False
     return True

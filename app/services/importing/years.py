@@ -1,10 +1,14 @@
 """The fiscal years that a file needs: opened where the mapping says that they may be."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import text
+
+from app.domain.errors import Invalid
 from app.domain.periods import Calendar, Period, PeriodStatus, PeriodType
-from app.infra.database import Transaction
+from app.infra.database import Statement, Transaction
 from app.policies.actor import Actor
 from app.services.importing.mapping import FiscalYears
 from app.services.importing.refusals import ImportRefused
@@ -65,9 +69,23 @@ async def open_years(tx: Transaction, actor: Actor, days: Iterable[date]) -> Non
         await create_fiscal_year(tx, actor, CreateFiscalYear(starts_on=day))
 
 
-async def calendar(tx: Transaction) -> Calendar:
-    """Which dates can be posted to, as of now; the posting engine decides again."""
-    return Calendar(await every_period(tx))
+@dataclass(frozen=True, kw_only=True)
+class Days:
+    """Which days can be posted to, as of now; the posting engine decides again."""
+
+    calendar: Calendar
+    today: date
+
+    def require(self, day: date, *, is_credit: bool) -> None:
+        """Raises Invalid and the codes of periods where an entry cannot be of this day."""
+        self.calendar.month_open_for(day)
+        if is_credit and day > self.today:
+            raise Invalid(f"A payment is not dated after today, {self.today}.")
+
+
+async def days(tx: Transaction) -> Days:
+    """Those of this moment."""
+    return Days(calendar=Calendar(await every_period(tx)), today=await tx.fetchval(_TODAY))
 
 
 def _begins(month: date, start_month: int) -> date:
@@ -76,3 +94,6 @@ def _begins(month: date, start_month: int) -> date:
 
 def _ends_in(begins: date) -> int:
     return begins.year + (begins.month > 1)
+
+
+_TODAY = Statement(text("SELECT company_today()"))
