@@ -31,24 +31,21 @@ SELECT line FROM rows WHERE code = ? AND (invoice IS NOT NULL OR settles IS NULL
 """
 
 
-def repeated_rows(database: sqlite3.Connection) -> Iterator[Refusal]:
-    """Rows of one customer with one reference: an invoice is one row, and a payment is, too.
+def repeated_invoices(database: sqlite3.Connection) -> Iterator[Refusal]:
+    """Rows of one customer with one invoice: an invoice is one row, and so are its settlements.
 
-    So are the lines of an invoice that a file has one by one: none of them is the invoice.
+    The lines of an invoice, one by one, are such rows, too: none of them is the invoice.
     """
-    for line, other in database.execute(_REPEATED_PAYMENTS):
-        yield _refusal(
-            line,
-            "",
-            f"Line {other} has the same customer and reference. Give each payment one of its own.",
-        )
+    advice = "Leave one row for each invoice; instalments are rows of [payment]."
     for line, other in database.execute(_REPEATED_INVOICES):
-        yield _refusal(
-            line,
-            "",
-            f"Line {other} has the same customer and reference. "
-            "Leave one row for each invoice; instalments are rows of [payment].",
-        )
+        yield _refusal(line, "", f"Line {other} has the same customer and reference. {advice}")
+
+
+def repeated_payments(database: sqlite3.Connection) -> Iterator[Refusal]:
+    """Rows of one customer whose payments have one reference."""
+    advice = "Give each payment one of its own."
+    for line, other in database.execute(_REPEATED_PAYMENTS):
+        yield _refusal(line, "", f"Line {other} has the same customer and reference. {advice}")
 
 
 def contradicting_customers(

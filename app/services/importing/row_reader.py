@@ -1,26 +1,27 @@
 """From a record to a row: every rule that needs no data is asked, and the column named at fault."""
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app.domain import customer_fields, money, text
+from app.domain.currency import MINOR_UNIT_DIGITS
 from app.domain.customer_fields import Address
 from app.domain.errors import DomainError, Invalid
 from app.services.customers.create import CreateCustomer, checked
-from app.services.importing.formats import Unreadable
-from app.services.importing.mapping import ADDRESS_KEYS, KEYS, ImportMapping
+from app.services.importing.bound import bind, is_for, values_of
+from app.services.importing.mapping import ADDRESS_KEYS, ImportMapping
 from app.services.importing.records import Record
 from app.services.importing.refusals import RowRefused
 from app.services.importing.rows import InvoiceRow, Row, SettlementRow
 from app.services.importing.sources import Fields, Source
 
-Described = dict[str, Any]
-
 _REMEMBERED = 10_000
+_OF_A_GROUP = 3
 _NOBODY = UUID(int=0)
 _CAPITAL = re.compile("([A-Z])")
 # The mapping's key for what the rules find fault with, by the first word of the error's path.
@@ -39,13 +40,13 @@ class RowReader:
     def __init__(self, mapping: ImportMapping, header: list[str]) -> None:
         positions = {name: index for index, name in enumerate(header)}
         self._mapping = mapping
-        self._customer = _bind(mapping, "customer", positions)
-        self._invoice = _bind(mapping, "invoice", positions)
-        self._settlement = _bind(mapping, "settlement", positions)
-        self._payment = _bind(mapping, "payment", positions)
+        self._customer = bind(mapping, "customer", positions)
+        self._invoice = bind(mapping, "invoice", positions)
+        self._settlement = bind(mapping, "settlement", positions)
+        self._payment = bind(mapping, "payment", positions)
         self._tags = [(source, source.bind(positions)) for source in mapping.tags]
         self._texts = [source.bind(positions) for source in mapping.customer.values()]
-        self._known: dict[tuple[str, ...], tuple[CreateCustomer, Described]] = {}
+        self._known: dict[tuple[str, ...], _Known] = {}
 
     def read(self, record: Record) -> Row | None:
         """What the record means; None where `when` says that no section is for it.
@@ -53,8 +54,8 @@ class RowReader:
         Raises RowRefused, which names the column.
         """
         fields = record.fields
-        is_invoice = _is_for(self._invoice, fields)
-        is_payment = _is_for(self._payment, fields)
+        is_invoice = is_for(self._invoice, fields)
+        is_payment = is_for(self._payment, fields)
         if is_invoice and is_payment:
             raise RowRefused(
                 self._column("payment", "when"), "By the mapping this is an invoice and a payment."
@@ -63,7 +64,8 @@ class RowReader:
             return self._read_payment(record)
         if self._mapping.has_entries and not is_invoice:
             return None
-        customer, _ = self._read_customer(fields)
+        known = self._read_customer(fields)
+        customer = known.customer
         invoice = self._read_invoice(fields, customer.currency) if is_invoice else None
         settlement = None
         if invoice is not None and self._settlement:
@@ -73,40 +75,43 @@ class RowReader:
             code=customer.code,
             currency=customer.currency,
             customer=customer,
+            described=known.described,
             tags=tuple(self._read_tags(fields)),
             invoice=invoice,
             settlement=settlement,
         )
 
-    def described(self, record: Record) -> Described:
-        """What a record says about its customer, by key of the mapping. It was read before."""
-        return self._read_customer(record.fields)[1]
+    def values_of_customer(self, record: Record) -> dict[str, Any]:
+        """What a record says of its customer, by key of the mapping. It was read before."""
+        return self._read_customer(record.fields).values
 
     def column_of(self, key: str) -> str:
         """The column of a customer's key."""
         return self._column("customer", key)
 
-    def _read_customer(self, fields: Fields) -> tuple[CreateCustomer, Described]:
-        seen = tuple(read(fields) for read in self._texts)
+    def _read_customer(self, fields: Fields) -> "_Known":
+        seen = tuple([read(fields) for read in self._texts])
         known = self._known.get(seen)
         if known is None:
-            values = _values(self._customer, "customer", fields)
-            known = self._new_customer(values), values
+            values = values_of(self._customer, "customer", fields)
+            described = orjson.dumps(values, default=_number, option=orjson.OPT_SORT_KEYS)
+            known = _Known(self._new_customer(values), values, described)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[seen] = known
         return known
 
-    def _new_customer(self, values: Described) -> CreateCustomer:
+    def _new_customer(self, values: dict[str, Any]) -> CreateCustomer:
         customer = customer_of(values)
         try:
             checked(customer)
         except DomainError as error:
             raise RowRefused.of(error, self._column("customer", _customer_key(error))) from error
+        self._require_clear(customer.credit_limit, customer.currency, "customer", "credit_limit")
         return customer
 
     def _read_invoice(self, fields: Fields, currency: str) -> InvoiceRow:
-        values = _values(self._invoice, "invoice", fields)
+        values = values_of(self._invoice, "invoice", fields)
         try:
             invoice = InvoiceRow(
                 reference=_reference(values["reference"], "externalReference"),
@@ -118,6 +123,7 @@ class RowReader:
             invoice.command(_NOBODY, currency).draft()
         except DomainError as error:
             raise self._at_fault(error, "invoice") from error
+        self._require_clear(values["amount"], currency, "invoice")
         return invoice
 
     def _read_settlement(
@@ -143,7 +149,7 @@ class RowReader:
                 )
         elif not is_dated:
             return None
-        values = _values(self._settlement, "settlement", fields)
+        values = values_of(self._settlement, "settlement", fields)
         return self._settled(
             "settlement",
             currency,
@@ -155,7 +161,7 @@ class RowReader:
         )
 
     def _read_payment(self, record: Record) -> Row:
-        values = _values(self._payment, "payment", record.fields)
+        values = values_of(self._payment, "payment", record.fields)
         currency = values.get("currency")
         if currency is None and "currency" in self._payment:
             raise RowRefused(
@@ -180,14 +186,30 @@ class RowReader:
         return Row(line=record.line, code=code, currency=currency, settlement=settlement)
 
     def _settled(self, section: str, currency: str | None, **values: Any) -> SettlementRow:
+        written = values["amount"]
         try:
             values["reference"] = _reference(values["reference"], "externalReference")
-            values["amount"] = _positive(values["amount"], currency)
+            values["amount"] = _positive(written, currency)
             settlement = SettlementRow(**values)
             settlement.command(_NOBODY, currency or "").draft()
         except DomainError as error:
             raise self._at_fault(error, section) from error
+        self._require_clear(written, currency, section)
         return settlement
+
+    def _require_clear(
+        self, amount: Decimal, currency: str | None, section: str, key: str = "amount"
+    ) -> None:
+        """That the amount has no decimals which are maybe a group: 1.500 is 1.50, or 1500."""
+        if self._mapping.file.group_mark or amount.as_tuple().exponent != -_OF_A_GROUP:
+            return
+        has_three = currency is not None and MINOR_UNIT_DIGITS[currency] >= _OF_A_GROUP
+        if not has_three and 1 <= amount < 1000:
+            raise RowRefused(
+                self._column(section, key),
+                "This amount has three decimals, or is a thousand times as much: say by "
+                "file.decimal_mark and file.group_mark which.",
+            )
 
     def _at_fault(self, error: DomainError, section: str) -> RowRefused:
         return RowRefused.of(error, self._column(section, _FAULTS.get(error.path[0], "amount")))
@@ -208,53 +230,15 @@ class RowReader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    """A key of a section, tied to the columns of a file."""
+class _Known:
+    """A customer as some row has it."""
 
-    source: Source
-    read: Callable[[Fields], str]
-    parse: Callable[[str], Any]
-    required: bool
-
-    def parsed(self, text: str) -> Any:
-        """What the text says. Raises RowRefused for what cannot be read."""
-        try:
-            return self.parse(text)
-        except Unreadable as error:
-            raise RowRefused(self.source.column, str(error)) from error
+    customer: CreateCustomer
+    values: dict[str, Any]
+    described: bytes
 
 
-def _bind(mapping: ImportMapping, section: str, positions: Mapping[str, int]) -> dict[str, _Bound]:
-    return {
-        key: _Bound(
-            source,
-            source.bind(positions),
-            KEYS[section][key].read(mapping.file),
-            KEYS[section][key].required,
-        )
-        for key, source in getattr(mapping, section).items()
-    }
-
-
-def _values(bound: Mapping[str, _Bound], section: str, fields: Fields) -> dict[str, Any]:
-    """What the section's keys hold in this row, without those that hold nothing."""
-    values = {}
-    for key, each in bound.items():
-        found = each.read(fields)
-        if not found:
-            if each.required:
-                raise RowRefused(each.source.column, f"There is no {section}.{key} in this row.")
-            continue
-        values[key] = each.parsed(found)
-    return values
-
-
-def _is_for(section: Mapping[str, _Bound], fields: Fields) -> bool:
-    """Whether a section is there, and for this row."""
-    return bool(section) and ("when" not in section or bool(section["when"].read(fields)))
-
-
-def customer_of(values: Described) -> CreateCustomer:
+def customer_of(values: dict[str, Any]) -> CreateCustomer:
     """The customer that these values of the mapping's keys describe."""
     given = dict(values)
     address = {name: given.pop(f"address_{name}", None) for name in ADDRESS_KEYS}
@@ -281,3 +265,10 @@ def _positive(amount: Decimal, currency: str | None) -> Decimal:
 def _customer_key(error: DomainError) -> str:
     name = _CAPITAL.sub(lambda capital: f"_{capital[1].lower()}", error.path[-1])
     return f"address_{name}" if error.path[0] == "billingAddress" else name
+
+
+def _number(value: Any) -> str:
+    """One spelling for each number. A customer's values are texts, whole numbers and decimals."""
+    if not isinstance(value, Decimal):
+        raise TypeError(type(value))
+    return str(value.normalize())

@@ -75,6 +75,7 @@ class SettlementRow:
 class Row:
     """A row that every rule which needs no data allows. Its customer is without tags.
 
+    `described` is all that it says of the customer, and the same where another row says the same.
     With a settlement and no invoice it is a row of payments: `customer` is None, since a payment
     makes none, and `currency` may be.
     """
@@ -83,6 +84,7 @@ class Row:
     code: str
     currency: str | None
     customer: CreateCustomer | None = None
+    described: bytes = b""
     tags: tuple[str, ...] = ()
     invoice: InvoiceRow | None = None
     settlement: SettlementRow | None = None

@@ -133,8 +133,7 @@ class _Run:
         if row is None:
             self.summary.passed_over += 1
         else:
-            described = None if row.customer is None else reader.described(record)
-            staging.add(row, record, described)
+            staging.add(row, record)
 
     async def post(self, reader: RowReader, digest: str, staging: Staging) -> None:
         """Post what is staged, chunk by chunk."""
@@ -223,5 +222,5 @@ def _described(reader: RowReader, staging: Staging, code: str) -> CreateCustomer
     records, tags = staging.customer(code)
     values: dict[str, Any] = {}
     for record in records:
-        values = reader.described(record) | values
+        values = reader.values_of_customer(record) | values
     return replace(customer_of(values), tags=tags)

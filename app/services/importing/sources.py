@@ -10,6 +10,7 @@ Fields = Sequence[str]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 # What keeps a spreadsheet from taking a text for a number: ="00123"
+_SUSPECT = {"=", "#"}
 _WRAPPED = re.compile('="([^"]*)"')
 _FAILED = re.compile("#(?:N/A|REF!|VALUE!|NAME[?]|DIV/0!|NULL!|NUM!|SPILL!|CALC!)|#{2,}")
 
@@ -71,7 +72,12 @@ class Source:
         if self.parts == ("", self.columns[0], ""):
             name = self.columns[0]
             position = positions[name]
-            return lambda fields: cell(fields[position], name)
+
+            def plain(fields: Fields) -> str:
+                text = fields[position].strip()
+                return cell(text, name) if text[:1] in _SUSPECT else text
+
+            return plain
         texts = self.parts[0::2]
         places = [(positions[name], name) for name in self.columns]
 
@@ -91,7 +97,7 @@ def cell(text: str, column: str) -> str:
     Raises RowRefused for what is no value: a formula, or the failure of one.
     """
     text = text.strip()
-    if not text or text[0] not in "=#":
+    if text[:1] not in _SUSPECT:
         return text
     if wrapped := _WRAPPED.fullmatch(text):
         return wrapped[1].strip()

@@ -6,14 +6,14 @@ SQLite keeps them in a private file that has no name and is gone with the proces
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from app.services.importing.contradictions import (
     contradicting_customers,
-    repeated_rows,
+    repeated_invoices,
+    repeated_payments,
 )
 from app.services.importing.records import Record
 from app.services.importing.refusals import Refusal
@@ -59,7 +59,7 @@ class Staging:
         """Forget everything."""
         self._database.close()
 
-    def add(self, row: Row, record: Record, described: dict[str, Any] | None) -> None:
+    def add(self, row: Row, record: Record) -> None:
         """Keep a row, and what it says of its customer. All rows give the customer their tags."""
         entry, fields = row.invoice or row.settlement, orjson.dumps(record.fields)
         self._rows.append(
@@ -74,8 +74,8 @@ class Staging:
                 fields,
             )
         )
-        if described is not None:
-            self._customers.append((row.code, _comparable(described), row.line, fields))
+        if row.customer is not None:
+            self._customers.append((row.code, row.described, row.line, fields))
         self._tags.extend((row.code, tag, row.line) for tag in row.tags)
         self._has_payments |= row.is_payment
         for each in (row.invoice, row.settlement):
@@ -90,10 +90,12 @@ class Staging:
         `column_of` names the column of a customer's key.
         """
         self._flush()
+        refused: dict[int, Refusal] = {}
         if self._has_payments:
             self._database.execute(_PUT_BESIDE)
+            refused = {each.line: each for each in repeated_payments(self._database)}
         self._database.execute("CREATE INDEX in_order ON rows (code, dated, beside, line)")
-        refused = {each.line: each for each in repeated_rows(self._database)}
+        refused |= {each.line: each for each in repeated_invoices(self._database)}
         for each in contradicting_customers(self._database, column_of):
             refused.setdefault(each.line, each)
         yield from (refused[line] for line in sorted(refused))
@@ -136,14 +138,3 @@ class Staging:
         database.executemany("INSERT OR IGNORE INTO tags VALUES (?, ?, ?)", self._tags)
         for waiting in (self._rows, self._customers, self._tags):
             waiting.clear()
-
-
-def _comparable(described: dict[str, Any]) -> bytes:
-    return orjson.dumps(described, default=_number, option=orjson.OPT_SORT_KEYS)
-
-
-def _number(value: Any) -> str:
-    """One spelling for each number. A customer's values are texts, whole numbers and decimals."""
-    if not isinstance(value, Decimal):
-        raise TypeError(type(value))
-    return str(value.normalize())
