@@ -158,12 +158,13 @@ class Variant:
         own.add(customer["id"])
         for table, rows in books.items():
             for row in rows:
-                self.world.rows(table).append(
-                    {
-                        name: _copied(each) if _is_one_of(each, own) else each
-                        for name, each in row.items()
-                    }
-                )
+                copy = {
+                    name: _copied(each) if _is_one_of(each, own) else each
+                    for name, each in row.items()
+                }
+                if "number" in copy:  # a name of one entry
+                    copy["number"] += "-copy"
+                self.world.rows(table).append(copy)
 
     def _twin(self, row: Row) -> Row:
         twin = deepcopy(row)
