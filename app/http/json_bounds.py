@@ -6,7 +6,7 @@ from itertools import accumulate
 from app.http import statuses
 from app.http.refusals import Refused, refusal
 
-MAX_VALUES = 20_000
+MAX_VALUES = 50_000
 """Elements of lists and fields of objects, together."""
 
 MAX_DEPTH = 64

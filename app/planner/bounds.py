@@ -18,7 +18,9 @@ MAX_DEPTH = 20
 MAX_NESTED_ROWS = 200_000
 MAX_CHARACTERS = 25_000_000
 # A variable is sent once and may stand in many places, each of which sends it on.
-MAX_BOUND_CHARACTERS = 2_000_000
+MAX_BOUND_CHARACTERS = 20_000_000
+# What an element of a list takes to convert, in characters of a text.
+ELEMENT_CHARACTERS = 500
 MAX_CONDITIONS = 5000
 
 Products = tuple[tuple[int, tuple[int, ...]], ...]
@@ -50,9 +52,10 @@ def check_bound(values: Iterable[Any]) -> None:
         if type(value) is str:
             length += len(value)
         elif type(value) is list:
-            length += sum(len(each) if type(each) is str else 1 for each in value)
+            length += sum(len(each) for each in value if type(each) is str)
+            length += ELEMENT_CHARACTERS * len(value)
         if length > MAX_BOUND_CHARACTERS:
-            raise Invalid(f"Values have at most {MAX_BOUND_CHARACTERS} characters, wherever used.")
+            raise Invalid("The values of this operation are too long, at all places they stand at.")
 
 
 class Bounds:

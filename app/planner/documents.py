@@ -29,8 +29,10 @@ MAX_DOCUMENTS = 1000
 # Of all texts kept. What was parsed of one takes some 150 times its length.
 MAX_KEPT_CHARACTERS = 1_000_000
 MAX_REPORTED_ERRORS = 20
-# What has more is prepared off the event loop: preparing takes some 0.05 ms a token.
+# What has more is prepared off the event loop: preparing takes some 0.05 ms a token, and reading
+# long texts and comments its time, too.
 FEW_TOKENS = 200
+FEW_CHARACTERS = 5000
 # Fields are merged by a rule of our own, which does not compare them pair by pair.
 RULES = tuple(each for each in specified_rules if each is not OverlappingFieldsCanBeMergedRule)
 
@@ -138,7 +140,7 @@ class Documents:
         document = self._seen(text)
         if document is not None:
             return document
-        if _scanned(text) <= FEW_TOKENS:
+        if _scanned(text) <= FEW_TOKENS and len(text) <= FEW_CHARACTERS:
             return self._keep(text, self._prepare(text))
         prepared = await self._turns.take(who, lambda: self._kept.get(text) or self._prepare(text))
         return self._keep(text, prepared)

@@ -12,9 +12,11 @@ from graphlib import CycleError, TopologicalSorter
 from graphql import (
     DirectiveNode,
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
@@ -81,17 +83,22 @@ def _written_out(own: _Extent, written_out: Mapping[str, _Extent]) -> _Extent:
 
 
 def _own(selection_set: SelectionSetNode) -> _Extent:
+    """A fragment that is spread twice on one object counts once: so often is it gone through."""
     found = _Extent()
-    pending: list[tuple[SelectionSetNode, int]] = [(selection_set, 1)]
+    pending: list[tuple[SelectionSetNode, int, set[str]]] = [(selection_set, 1, set())]
     while pending:
-        selections, depth = pending.pop()
+        selections, depth, spread = pending.pop()
         found.depth = max(found.depth, depth)
         for node in selections.selections:
             found.nodes += 1 + sum(1 for _ in _given(node))
             if isinstance(node, FragmentSpreadNode):
-                found.spreads.append((node.name.value, depth))
-            elif node.selection_set is not None:  # type: ignore[attr-defined] # fields, fragments
-                pending.append((node.selection_set, depth + 1))  # type: ignore[attr-defined]
+                if node.name.value not in spread:
+                    spread.add(node.name.value)
+                    found.spreads.append((node.name.value, depth))
+            elif isinstance(node, InlineFragmentNode):
+                pending.append((node.selection_set, depth + 1, spread))
+            elif isinstance(node, FieldNode) and node.selection_set is not None:
+                pending.append((node.selection_set, depth + 1, set()))
     return found
 
 

@@ -8,7 +8,7 @@ import re
 
 from graphql import GraphQLError
 
-MAX_CHARACTERS = 100_000
+MAX_CHARACTERS = 1_000_000
 MAX_TOKENS = 5000
 MAX_NESTING = 200
 

@@ -32,7 +32,10 @@ TOO_MUCH = {
     "in extensions": b'{"query":"{a}","extensions":{"a":[' + b"[]," * MANY + b"[]]}}",
     "in what nobody reads": b'{"query":"{a}","more":[' + b"[]," * MANY + b"[]]}",
     "a list": b"[" + b"[]," * MANY + b"[]]",
+}
+NO_JSON = {
     "nothing but closing": b"[" + b"]" * 900_000,
+    "closing after all": body(b"[" * 70 + b"]" * 900_000),
     "a text that does not end": b'["' + b'\\"[' * 300_000,
 }
 
@@ -50,6 +53,13 @@ async def test_nothing_is_built_of_too_much(
         "VALIDATION",
     )
     assert (await stranger.send(sent)).status_code == 401
+
+
+@pytest.mark.parametrize("sent", NO_JSON.values(), ids=NO_JSON.keys())
+async def test_what_looks_like_much_and_is_no_json_is_refused(
+    accountant: Client, sent: bytes
+) -> None:
+    assert (await accountant.send(sent)).status_code == 400
 
 
 @pytest.mark.parametrize("name", ["variables", "extensions"])
@@ -166,3 +176,24 @@ def _depth(value: Any) -> int:
         return 0
     inside = value.values() if isinstance(value, dict) else value
     return 1 + max((_depth(each) for each in inside), default=0)
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "used"),
+    [
+        ("[ID!]", ["x" * 10] * 45_000, "customers(filter: {{assignedTo: $v}})"),
+        ("[String!]", ["x" * 10] * 45_000, "customers(filter: {{tags: $v}})"),
+        ("String", "x" * 900_000, "customers(filter: {{code: {{eq: $v}}}})"),
+        ("[CustomerFilter!]", [{}] * 4000, "customers(filter: {{and: $v}})"),
+    ],
+)
+async def test_a_long_variable_does_not_stand_in_many_places(
+    accountant: Client, declared: str, given: Any, used: str
+) -> None:
+    places = " ".join(f"a{n}: {used.format()} {{ totalCount }}" for n in range(100))
+
+    answer = await accountant.ask(f"query($v: {declared}) {{ {places} }}", v=given)
+
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert "too long" in error["message"] or "conditions" in error["message"]
