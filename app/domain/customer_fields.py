@@ -34,7 +34,7 @@ class Address:
 
 def code(value: str, *path: str) -> str:
     """The customer's code: unique, printable, at most 40 characters."""
-    return text.key(value, *path, maximum=MAX_CODE)
+    return text.identifier(value, *path, maximum=MAX_CODE)
 
 
 def email(value: str | None, *path: str) -> str | None:

@@ -99,7 +99,7 @@ def four_decimals(number: Decimal, *path: str) -> Decimal:
 
 
 def _checked_item(item: LineItem, path: tuple[str, ...]) -> LineItem:
-    sku = text.optional(item.sku, *path, "sku", maximum=text.SHORT)
+    sku = text.reference(item.sku, *path, "sku")
     description = text.optional(item.description, *path, "description", maximum=text.LINE)
     if sku is None and description is None:
         raise Invalid("A line item needs a sku or a description.", *path)

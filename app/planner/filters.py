@@ -27,7 +27,7 @@ from app.models import case_folded
 from app.planner.access import visible
 from app.planner.catalogue import PlannedField, PlannedType
 from app.planner.rows import TableRow
-from app.planner.values import Arguments, as_given, checked_text, each
+from app.planner.values import Arguments, as_given, checked_text, each, name_text
 from app.policies.conditions import ScopeCondition
 from app.schema.types.declaration import Kind, Leaf, One
 
@@ -124,22 +124,22 @@ class FilterCompiler:
         return and_(
             true(),
             *(
-                operators(leaf.kind, value, operator, (*path, operator))
+                operators(leaf, value, operator, (*path, operator))
                 for operator, operand in given.items()
                 if operand is not None
             ),
         )
 
     def _exact_operators(
-        self, kind: Kind, value: ColumnElement[Any], operator: str, path: tuple[str | int, ...]
+        self, leaf: Leaf, value: ColumnElement[Any], operator: str, path: tuple[str | int, ...]
     ) -> ColumnElement[bool]:
-        type_ = Date() if kind is Kind.DATE else Numeric()
+        type_ = Date() if leaf.kind is Kind.DATE else Numeric()
         return _COMPARISONS[operator](value, self._bound(type_, path, as_given))
 
     def _text_operators(
-        self, _kind: Kind, value: ColumnElement[Any], operator: str, path: tuple[str | int, ...]
+        self, leaf: Leaf, value: ColumnElement[Any], operator: str, path: tuple[str | int, ...]
     ) -> ColumnElement[bool]:
-        checked = checked_text(*self._shown(path))
+        checked = (name_text if leaf.is_name else checked_text)(*self._shown(path))
         if operator == "in":
             return value == any_(self._bound(ARRAY(Text), path, each(checked)))
         if operator == "eq":

@@ -24,7 +24,7 @@ from app.planner.access import visible
 from app.planner.catalogue import PlannedField, PlannedType
 from app.planner.rows import TableRow
 from app.planner.selection import Selected
-from app.planner.values import as_given, checked_text
+from app.planner.values import as_given, name_text
 from app.policies.conditions import ScopeCondition
 from app.schema.types.declaration import Lookup, NodeLookup
 from app.schema.types.sql import constant
@@ -88,7 +88,7 @@ class LookupCompiler:
                 )
             )
         if isinstance(key, Column):
-            return row[key] == bind(Text(), origin, checked_text(*path))
+            return row[key] == bind(Text(), origin, name_text(*path))
         return key(row, bind(Date(), origin, as_given))
 
     def _rows(self, planned_type: PlannedType) -> ScopeCondition:

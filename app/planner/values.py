@@ -21,6 +21,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.types import TypeEngine
 
+from app.domain import text
 from app.domain.errors import Invalid
 from app.planner.selection import Selected
 
@@ -172,6 +173,12 @@ def checked_text(*path: str) -> Convert:
         return value
 
     return convert
+
+
+def name_text(*path: str) -> Convert:
+    """Text that names something, in the form that names are kept in."""
+    checked = checked_text(*path)
+    return lambda value: text.composed(checked(value))
 
 
 def each(convert: Convert) -> Convert:

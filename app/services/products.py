@@ -38,7 +38,7 @@ async def save_product(tx: Transaction, actor: Actor, command: SaveProduct) -> U
     """
     actor.require("Mutation.saveProduct")
     values = {
-        "sku": text.key(command.sku, "sku", maximum=MAX_SKU),
+        "sku": text.identifier(command.sku, "sku", maximum=MAX_SKU),
         "name": text.required(command.name, "name"),
         "unit_price": invoice.four_decimals(command.unit_price, "unitPrice"),
         "currency": money.currency(command.currency, "currency"),

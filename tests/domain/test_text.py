@@ -18,6 +18,29 @@ def test_a_paragraph_may_have_line_breaks_and_tabs_only() -> None:
         text.paragraph("a\x0bb")
 
 
+@pytest.mark.parametrize("line_end", ["\r\n", "\r", "\n"])
+def test_lines_end_with_lf_however_they_came(line_end: str) -> None:
+    assert text.paragraph(f"one{line_end}two{line_end}{line_end}three") == "one\ntwo\n\nthree"
+
+
+COMPOSED = {"Mu\u0308ller": "Müller", "A\u030a": "Å", "\u212b": "Å", "\u1100\u1161": "가"}
+
+
+@pytest.mark.parametrize("sent", COMPOSED)
+def test_what_names_something_is_composed(sent: str) -> None:
+    kept = COMPOSED[sent]
+    assert customer_fields.code(sent) == customer_fields.code(kept) == kept
+    assert text.reference(sent) == text.reference(kept) == kept
+    assert text.required(sent) == sent
+
+
+def test_a_name_is_as_long_as_it_looks() -> None:
+    assert customer_fields.code("u\u0308" * 40) == "ü" * 40
+    for too_long in ("u\u0308" * 41, "x" * 1_000_000):
+        with pytest.raises(Invalid, match=r"\b40\b"):
+            customer_fields.code(too_long)
+
+
 def test_a_megabyte_is_refused_for_its_length() -> None:
     with pytest.raises(Invalid, match="longer than 200"):
         text.optional("\0" * 1_000_000, "description")

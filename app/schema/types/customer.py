@@ -110,7 +110,7 @@ class CustomerPreferences:
 class Customer(Node):
     """A row of `customers`, with its account."""
 
-    code: str = leaf(_CUSTOMERS.code, filterable=True, order="CODE")
+    code: str = leaf(_CUSTOMERS.code, filterable=True, is_name=True, order="CODE")
     business_name: str = leaf(_CUSTOMERS.business_name, filterable=True, order="BUSINESS_NAME")
     contact_name: str | None = leaf(_CUSTOMERS.contact_name, guard=_CONTACT, mask=initial)
     email: str | None = leaf(_CUSTOMERS.email, guard=_CONTACT, mask=masked_email, filterable=True)

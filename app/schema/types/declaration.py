@@ -106,6 +106,7 @@ class Leaf:
 
     `column` is its column's name, where it is nothing but one. `subject`, of JSON, says which
     type's columns the keys are: their values are shown as far as that type's own fields are.
+    `is_name`: text that names the row, kept in one form of Unicode and sought in it.
     """
 
     value: Expression
@@ -116,6 +117,7 @@ class Leaf:
     guard: str | None = None
     mask: Mask | None = None
     filterable: bool = False
+    is_name: bool = False
     order: str | None = None
 
 
@@ -250,6 +252,7 @@ def leaf(
     guard: str | None = None,
     mask: Mask | None = None,
     filterable: bool = False,
+    is_name: bool = False,
     order: str | None = None,
     characters: int | None = None,
     subject: Column[Any] | None = None,
@@ -269,6 +272,7 @@ def leaf(
         guard=guard,
         mask=mask,
         filterable=filterable,
+        is_name=is_name,
         order=order,
     )
     return declare(declaration, name=name, description=description)

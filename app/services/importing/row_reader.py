@@ -241,6 +241,8 @@ class _Known:
 def customer_of(values: dict[str, Any]) -> CreateCustomer:
     """The customer that these values of the mapping's keys describe."""
     given = dict(values)
+    if isinstance(given.get("code"), str):
+        given["code"] = text.composed(given["code"])
     address = {name: given.pop(f"address_{name}", None) for name in ADDRESS_KEYS}
     if any(address.values()):
         given["billing_address"] = Address(**{name: it or "" for name, it in address.items()})
@@ -248,7 +250,7 @@ def customer_of(values: dict[str, Any]) -> CreateCustomer:
 
 
 def _reference(value: str, *path: str) -> str:
-    return text.required(value, *path, maximum=text.SHORT)
+    return text.required(text.composed(value), *path, maximum=text.SHORT)
 
 
 def _positive(amount: Decimal, currency: str | None) -> Decimal:

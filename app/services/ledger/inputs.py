@@ -46,7 +46,7 @@ def wanted(allocations: Sequence[AllocationInput], *path: str) -> tuple[Wanted, 
 
 def external_reference(reference: str | None, *path: str) -> str | None:
     """What the caller's own system calls the entry."""
-    return text.optional(reference, *path, "externalReference", maximum=text.SHORT)
+    return text.reference(reference, *path, "externalReference")
 
 
 def _decimals(number: Decimal) -> int:
