@@ -5,10 +5,9 @@
 import asyncio
 import contextlib
 import difflib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -156,54 +155,15 @@ def migrate(
         raise typer.Exit(1)
     settings = _settings()
     _log(settings)
+    from app import migrating
+
     with _explained():
         if check:
-            asyncio.run(_check_drift(settings))
+            asyncio.run(migrating.check(settings))
+        elif down:
+            raise typer.Exit(asyncio.run(migrating.down(settings, revision or "", destroy)))
         else:
-            is_done = asyncio.run(
-                _migrate_down(settings, revision or "", destroy)
-                if down
-                else _migrate(settings, revision or "head")
-            )
-            raise typer.Exit(0 if is_done else 1)
-
-
-async def _migrate(settings: "Settings", revision: str) -> bool:
-    from app.infra.embedded import connected
-    from app.infra.migrate import upgrade
-
-    async with connected(settings) as known:
-        await asyncio.to_thread(upgrade, known.owner_url, revision)
-    return True
-
-
-async def _migrate_down(settings: "Settings", revision: str, destroy: str | None) -> bool:
-    from app.consent import is_consented
-    from app.infra.embedded import connected
-    from app.infra.losses import losses_of_downgrade
-    from app.infra.migrate import downgrade
-
-    async with connected(settings) as known:
-        losses = await losses_of_downgrade(known.owner_url, revision)
-        if not is_consented(losses, what=f"Going down to {revision}", said=destroy):
-            return False
-        await asyncio.to_thread(downgrade, known.owner_url, revision)
-    return True
-
-
-async def _check_drift(settings: "Settings") -> None:
-    from app.infra.embedded import embedded_servers
-    from app.infra.migrate import check_drift, upgrade
-
-    if settings.database_url is not None:
-        await asyncio.to_thread(check_drift, settings.owner_url)
-        return
-    with tempfile.TemporaryDirectory(prefix="customer-flow-") as place:
-        fresh = settings.model_copy(update={"data_dir": Path(place)})
-        async with embedded_servers(fresh, durable=False) as addresses:
-            url = addresses.owner_url
-            await asyncio.to_thread(upgrade, url)
-            await asyncio.to_thread(check_drift, url)
+            asyncio.run(migrating.up(settings, revision or "head"))
 
 
 @app.command()
@@ -340,6 +300,50 @@ def create_admin(
         raise typer.Exit(administrators.run(settings, order))
 
 
+@app.command()
+def backup(
+    place: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="To be made.")],
+    kind: Annotated[
+        Literal["dump", "base"],
+        typer.Option(help="A dump, for any server; or all files of the embedded one."),
+    ] = "dump",
+) -> None:
+    """Back up the database, while everybody goes on working: docs/operating.md."""
+    settings = _settings()
+    _log_little(settings)
+    from app import backups
+    from app.infra.backups.note import Kind
+
+    with _explained():
+        raise typer.Exit(asyncio.run(backups.back_up(settings, place.absolute(), Kind(kind))))
+
+
+@app.command()
+def restore(
+    place: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="What `backup` has made.")],
+    destroy: Annotated[
+        str | None,
+        typer.Option("--destroy", metavar="DATABASE", help="Replace this database without asking."),
+    ] = None,
+    despite_differences: Annotated[
+        bool,
+        typer.Option(
+            "--despite-differences", help="Even if its balances are not what its ledger says."
+        ),
+    ] = False,
+) -> None:
+    """Bring a backup back, prove it, and only then put it in the place of what is there."""
+    settings = _settings()
+    _log_little(settings)
+    from app import backups
+
+    order = backups.RestoreOrder(
+        place=place.absolute(), destroy=destroy, despite_differences=despite_differences
+    )
+    with _explained():
+        raise typer.Exit(asyncio.run(backups.restore(settings, order)))
+
+
 def _settings() -> "Settings":
     """The settings, or a message and the end."""
     from app.infra.settings import SettingsError, read_settings
@@ -374,9 +378,18 @@ def _log(settings: "Settings") -> None:
     configure_logging(settings.log_level, settings.log_format)
 
 
+def _log_little(settings: "Settings") -> None:
+    """For a person who watches a bar: migrations say more than that person wants to know."""
+    from app.infra.logging import configure_logging
+
+    level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
+    configure_logging(level, settings.log_format)
+
+
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
     """What the person at the keyboard can act on becomes a message instead of a traceback."""
+    from app.infra.backups.note import BackupError
     from app.infra.embedded import EmbeddedServerError
     from app.infra.migrate import SchemaDrift
     from app.infra.reaching import NotReady
@@ -384,7 +397,7 @@ def _explained() -> Iterator[None]:
 
     try:
         yield
-    except (EmbeddedServerError, NotReady, SchemaDrift, SettingsError) as error:
+    except (BackupError, EmbeddedServerError, NotReady, SchemaDrift, SettingsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

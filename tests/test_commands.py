@@ -23,10 +23,11 @@ CALLS: dict[str, tuple[str, ...]] = {
     "seed": (),
     "import": ("FILE", "--mapping", MAPPING),
     "token": ("--as", "ada@b.example"),
+    "backup": ("PLACE",),
     "create-admin": ("--email", "ada@b.example", "--name", "Ada", "--password-stdin"),
 }
-MAKES_ONE = {"up"}
-NEEDS_NONE = {"schema": ()}
+MAKES_ONE = {"up", "restore"}  # the second out of a backup, and not without one
+NEEDS_NONE = {"schema"}
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ def run(place: Path, *arguments: str, **settings: str) -> subprocess.CompletedPr
     named = {name for name in os.environ if name.endswith("_URL") or name == "SECRET_KEY"}
     outer = {name: value for name, value in os.environ.items() if name not in named}
     outer.pop("CUSTOMER_FLOW_DATA_DIR", None)
-    given = [str(place.parent / "rows.csv") if part == "FILE" else part for part in arguments]
+    outside = {"FILE": str(place.parent / "rows.csv"), "PLACE": str(place.parent / "backup")}
+    given = [outside.get(part, part) for part in arguments]
     return subprocess.run(  # noqa: S603 - this interpreter
         [sys.executable, "-m", "app.cli", *given],
         cwd=place,
@@ -56,7 +58,7 @@ def run(place: Path, *arguments: str, **settings: str) -> subprocess.CompletedPr
 
 def test_every_command_is_in_the_table() -> None:
     commands = set(get_command(app).commands)  # type: ignore[attr-defined] # it is a group
-    assert commands == CALLS.keys() | MAKES_ONE | NEEDS_NONE.keys()
+    assert commands == CALLS.keys() | MAKES_ONE | NEEDS_NONE
 
 
 @pytest.mark.parametrize("command", CALLS)
@@ -88,6 +90,13 @@ def test_nor_beside_a_database_that_is_elsewhere(
     if command == "schedule":
         return  # it would run
     run(place, command, *CALLS[command], DATABASE_URL=database_url)
+    assert list(place.iterdir()) == []
+
+
+def test_without_a_backup_a_restore_makes_nothing(place: Path) -> None:
+    ended = run(place, "restore", "PLACE")
+    assert ended.returncode == 1
+    assert f"{place.parent / 'backup'} is no backup" in ended.stderr
     assert list(place.iterdir()) == []
 
 

@@ -77,6 +77,11 @@ def head() -> str:
     return newest
 
 
+def revisions() -> set[str]:
+    """Every revision that this program knows."""
+    return {each.revision for each in ScriptDirectory.from_config(_config("")).walk_revisions()}
+
+
 async def current(connection: "asyncpg.Connection[asyncpg.Record]") -> str | None:
     """The revision that a database is at; None when it was never migrated."""
     if await connection.fetchval("SELECT to_regclass('alembic_version') IS NULL"):

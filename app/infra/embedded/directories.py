@@ -4,6 +4,8 @@
 <data>/addresses.json    where those servers are, while they run
 <data>/secret_key        signs tokens when SECRET_KEY is not set
 <data>/postgresql        the cluster; as root possibly a link into /var/lib/customer-flow
+<cluster>.replaced       the one before, while a restored one takes its place
+<data>/restoring         a data directory of its own, where a restored cluster is proved
 <data>/postgresql.log
 <data>/redis             its append-only file and log
 <data>/run               the sockets; in /tmp when the path is too long for a socket
@@ -93,10 +95,27 @@ def is_locked(data: Path) -> bool:
 
 def holds_cluster(data: Path) -> bool:
     """Whether somebody has made a PostgreSQL there; also one that we may not look into."""
+    cluster = data / "postgresql"
     try:
-        return (data / "postgresql" / "PG_VERSION").exists() or (data / "postgresql").is_symlink()
+        return (
+            (cluster / "PG_VERSION").exists() or cluster.is_symlink() or set_aside(cluster).is_dir()
+        )
     except PermissionError:
         return True
+
+
+def set_aside(cluster: Path) -> Path:
+    """Where a cluster waits while another takes its place.
+
+    It is the one to go on with when there is none in its place: then it was a kill that came
+    between.
+    """
+    return cluster.with_name(f"{cluster.name}.replaced")
+
+
+def draft_of(cluster: Path) -> Path:
+    """Where a cluster is made, so that half of one is never taken for a whole one."""
+    return cluster.with_name(f"{cluster.name}.new")
 
 
 def make_data_directory(data: Path) -> None:

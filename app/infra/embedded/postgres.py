@@ -14,7 +14,7 @@ import asyncpg
 
 from app.infra.database import APPLICATION_ROLE, READER_ROLE
 from app.infra.embedded import processes, system_user
-from app.infra.embedded.directories import Directories
+from app.infra.embedded.directories import Directories, draft_of, set_aside
 from app.infra.embedded.processes import EmbeddedServerError
 from app.infra.embedded.programs import server_programs
 
@@ -96,6 +96,10 @@ class Postgres:
         if left:
             self._report("Stopped a PostgreSQL that an earlier, killed start had left behind")
         programs = await asyncio.to_thread(server_programs, directories.server_user)
+        aside = set_aside(directories.cluster)
+        if not directories.cluster.exists() and aside.exists():
+            aside.rename(directories.cluster)
+            self._report("Took up the cluster that an interrupted restore had set aside")
         if not (directories.cluster / "PG_VERSION").exists():
             self._report(f"Making a PostgreSQL {MAJOR_VERSION} cluster in {directories.cluster}")
             await self._initialise(programs)
@@ -119,7 +123,7 @@ class Postgres:
     async def _initialise(self, programs: Path) -> None:
         """Make the cluster under another name and rename it, so that half of one is never used."""
         directories = self._directories
-        draft = directories.cluster.with_name(f"{directories.cluster.name}.new")
+        draft = draft_of(directories.cluster)
         if draft.exists():
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
@@ -156,7 +160,9 @@ class Postgres:
         if self._directories.server_user:
             names.add(self._directories.server_user)
         rules = {
-            "pg_hba.conf": "local all all peer map=customer_flow\n",
+            "pg_hba.conf": "local all all peer map=customer_flow\n"
+            # `all` is not for copies of the whole cluster: a backup has a rule of its own.
+            f"local replication {SUPERUSER} peer map=customer_flow\n",
             "pg_ident.conf": "".join(f'customer_flow "{name}" all\n' for name in sorted(names)),
         }
         for name, text in rules.items():
@@ -235,9 +241,9 @@ class Postgres:
             )
             for role in (APPLICATION_ROLE, READER_ROLE):
                 await _let_log_in(connection, role)
-            if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-                return
-            await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
+            known = "SELECT 1 FROM pg_database WHERE datname = $1"
+            if not await connection.fetchval(known, DATABASE):
+                await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
         finally:
             await connection.close()
         connection = await asyncpg.connect(self._url(SUPERUSER, DATABASE))
