@@ -40,9 +40,21 @@ class JsonPassthroughExecutor(StrawberryGraphQLCoreExecutionContext):
 
 async def execute(schema: GraphQLSchema, context: Context) -> bytes:
     """The whole response body. Raises Refused when there is nothing to show but a fault."""
+    result = _executor(schema, context).execute_operation()
+    if isawaitable(result):
+        result = await result
+    return _body(result, context)
+
+
+def execute_now(schema: GraphQLSchema, context: Context) -> bytes:
+    """The same for operations of which nothing waits for anybody: those that ask for the schema."""
+    return _body(_executor(schema, context).execute_operation(), context)
+
+
+def _executor(schema: GraphQLSchema, context: Context) -> JsonPassthroughExecutor:
+    """Made as graphql-core's own `build` does, but for the variables: those are coerced already."""
     document = context.document
-    # Made as graphql-core's own `build` does, but for the variables: those are coerced already.
-    executor = JsonPassthroughExecutor(
+    return JsonPassthroughExecutor(
         schema,
         document.fragments,
         {name: FragmentDetails(node, None) for name, node in document.fragments.items()},
@@ -56,15 +68,11 @@ async def execute(schema: GraphQLSchema, context: Context) -> bytes:
         is_awaitable=optimized_is_awaitable,
         hide_suggestions=True,
     )
-    result = executor.execute_operation()
-    if isawaitable(result):
-        result = await result
+
+
+def _body(result: Any, context: Context) -> bytes:
     if not isinstance(result, ExecutionResult):
         raise TypeError("incremental delivery is not offered")
-    return _body(result, context)
-
-
-def _body(result: ExecutionResult, context: Context) -> bytes:
     response: dict[str, Any] = {}
     if result.errors:
         response["errors"] = [_told(error, context.request_id) for error in result.errors]

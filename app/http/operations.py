@@ -10,6 +10,7 @@ from app.http import statuses
 from app.http.authenticate import Caller
 from app.http.exchange import Exchange
 from app.http.executor import execute, extensions_of
+from app.http.introspection import Introspection
 from app.http.parameters import Parameters
 from app.http.refusals import refusal, unauthenticated
 from app.http.variables import Variables
@@ -22,6 +23,7 @@ from app.planner.documents import (
     operation_of,
 )
 from app.resolvers.context import Context, Program
+from app.resolvers.edge import record_refusals
 from app.resolvers.reading import Reader
 
 PUBLIC_FIELDS = frozenset({"login", "refreshToken", "__typename"})
@@ -47,6 +49,7 @@ class Operations:
         self._program = program
         self._turns = turns
         self._variables = Variables(schema)
+        self._introspection = Introspection(schema, turns)
 
     async def find(self, parameters: Parameters, caller: Caller) -> tuple[Document, Operation]:
         """The operation asked for. Raises Refused, InvalidDocument or GraphQLError.
@@ -100,7 +103,12 @@ class Operations:
             if operation.kind == "query":
                 # `viewer` and introspection read no row that would say who is asking, or no more.
                 await context.renew_if_stale()
-            return await execute(self._schema, context)
+            if operation.is_introspection:
+                return await self._introspection.answer(context, parameters)
+            try:
+                return await execute(self._schema, context)
+            finally:
+                await record_refusals(context)
         answer = await Reader(context).operation()
         if not answer.withheld and not answer.masked:
             return b'{"data":%b}' % answer.json.encode()

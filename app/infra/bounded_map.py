@@ -28,6 +28,10 @@ class BoundedMap(Generic[K, V]):
             self._entries.move_to_end(key)
         return value
 
+    def peek(self, key: K) -> V | None:
+        """The value, for whoever is not the event loop: nothing changes by it."""
+        return self._entries.get(key)
+
     def put(self, key: K, value: V) -> None:
         """Remember the value, and forget the entry that was asked for least recently when full."""
         self._entries[key] = value

@@ -52,9 +52,11 @@ class Turns:
         loop = asyncio.get_running_loop()
         await self._turn(who, loop)
         working = self._threads.submit(work)
-        # Not on the future that is awaited: that one ends when its caller does.
+        awaited = asyncio.wrap_future(working)
+        # Not when what is awaited ends: that does when its caller gives up. And after it, so that
+        # whoever comes next finds what the caller made of the result.
         working.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release, who))
-        return await asyncio.wrap_future(working)
+        return await awaited
 
     def close(self) -> None:
         """Wait for what is being done."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql.execution.values import VariableValues
 
+from app.domain.errors import DomainError
 from app.infra.clock import Clock
 from app.infra.database import Database
 from app.planner.catalogue import Catalogue
@@ -35,8 +36,21 @@ class Program:
 
 
 @dataclass(kw_only=True)
+class Refusals:
+    """Mutations of one request that were refused alike: the first of them, and how many."""
+
+    actor: Actor
+    action: str
+    error: DomainError
+    count: int = 0
+
+
+@dataclass(kw_only=True)
 class Context:
-    """One request. `actor` is replaced when it turns out to be stale, and None before log-in."""
+    """One request. `actor` is replaced when it turns out to be stale, and None before log-in.
+
+    `refusals` is what its mutations were refused for, by action and code, for the trail.
+    """
 
     program: Program
     request_id: str
@@ -48,6 +62,7 @@ class Context:
     actor_now: ActorNow
     withheld: dict[str, None] = field(default_factory=dict)
     masked: dict[str, None] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], Refusals] = field(default_factory=dict)
 
     def signed_in(self) -> Actor:
         """The actor; the edge let nobody else in."""

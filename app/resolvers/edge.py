@@ -3,7 +3,8 @@
 The payload is read inside the transaction, so it shows exactly what was written; the statement
 that reads it also compares the viewer's stamp, so a right that was taken away meanwhile undoes
 everything.
-`dryRun` rolls back after that. A refusal rolls back first and is then audited on its own.
+`dryRun` rolls back after that. A refusal rolls back first and is audited on its own when all
+of the request is done.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from app.domain.errors import DomainError, Invalid
 from app.infra.database import Rollback, Transaction
 from app.planner.plans import Answer, Stale
 from app.policies.actor import Actor
-from app.resolvers.context import Context
+from app.resolvers.context import Context, Refusals
 from app.resolvers.reading import MAX_ATTEMPTS, note, plan_selection, run, selected_under
 from app.schema.types.inputs import Meta
 from app.schema.types.payloads import UserError
@@ -80,11 +81,27 @@ async def carry_out(
         except DomainError as error:
             if await context.renew_if_stale():
                 continue  # refused, perhaps, by rules that hold no more
-            await _audit_refusal(context, info.field_name, error)
+            _note_refusal(context, info.field_name, error)
             return refused(payload, error, mutation_id)
         note(context, answer)
         return cast("P", orjson.Fragment(answer.json))
     raise RuntimeError("the viewer or the policy changes faster than one mutation runs")
+
+
+async def record_refusals(context: Context) -> None:
+    """Write what was refused in this request into the trail, what was refused alike as one event:
+    nobody can fill the trail, from which nothing is ever deleted, with one request.
+    """
+    if not context.refusals:
+        return
+    refusals = tuple(context.refusals.values())
+    context.refusals.clear()
+
+    async def record(tx: Transaction) -> None:
+        for each in refusals:
+            await audit.record_refusal(tx, each.actor, each.action, each.error, count=each.count)
+
+    await context.program.database.run(record)
 
 
 def refused(payload: type[P], error: DomainError, mutation_id: str | None = None) -> P:
@@ -141,6 +158,6 @@ def _meta(meta: Meta | None) -> tuple[bool, str | None]:
     return bool(meta.dry_run), text_or_none(meta.client_mutation_id)
 
 
-async def _audit_refusal(context: Context, action: str, error: DomainError) -> None:
-    actor = context.signed_in()
-    await context.program.database.run(lambda tx: audit.record_refusal(tx, actor, action, error))
+def _note_refusal(context: Context, action: str, error: DomainError) -> None:
+    alike = Refusals(actor=context.signed_in(), action=action, error=error)
+    context.refusals.setdefault((action, error.code), alike).count += 1

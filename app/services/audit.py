@@ -99,11 +99,14 @@ async def record_refusal(
     error: DomainError,
     *,
     subject: Subject | None = None,
+    count: int = 1,
 ) -> None:
     """Write that `action` was refused and why, in a transaction that outlives the refused one.
 
-    Keeps the code and the path, never the message or the input: they may hold personal data. Where
-    the refusal is that the subject does not exist for this actor, leave `customer_id` out.
+    `count` such refusals of one request, when there are several, are one event, with the path of
+    the first. Keeps the code and the path, never the message or the input: they may hold personal
+    data. Where the refusal is that the subject does not exist for this actor, leave `customer_id`
+    out.
     """
     await record(
         tx,
@@ -112,7 +115,11 @@ async def record_refusal(
         subject=subject,
         outcome=REFUSED,
         reason=str(error.code),
-        after={"code": str(error.code), "path": list(error.path)},
+        after={
+            "code": str(error.code),
+            "path": list(error.path),
+            **({"count": count} if count > 1 else {}),
+        },
     )
 
 
