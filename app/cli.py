@@ -199,7 +199,7 @@ def import_(
         Path | None, typer.Option(help="Write refused rows there: .csv, or .jsonl.")
     ] = None,
 ) -> None:
-    """Bring customers, invoices and settlements in from a CSV file."""
+    """Bring customers, invoices and payments in from a CSV file."""
     settings = _settings()
     _log(settings)
     from app import imports

@@ -10,6 +10,7 @@ import pytest
 
 from app.domain.errors import ErrorCode
 from app.policies.roles import Role
+from app.services.importing import present
 from app.services.importing.refusals import ImportRefused
 from tests.factories import Books, actor_for, make_customer
 from tests.importing.conftest import MAPPING, Importing
@@ -255,6 +256,20 @@ async def test_customers_that_are_there_already(importing: Importing) -> None:
     assert done.counts == {"invoices": 1}
 
 
+async def test_rows_of_customers_alone(importing: Importing, owner: Owner) -> None:
+    """One that is there stays as it is, and is told as there."""
+    mapping = MAPPING[: MAPPING.index("[invoice]")].replace("{code}", "{number}")
+    await make_customer(importing.database, code="old", currency="USD", business_name="Old")
+    rows = "old,new name,,,\nfresh,new name,,,\n"
+    done = await importing(rows, mapping=mapping)
+    assert done.counts == {"customers": 1, "rows_already_there": 1}
+    assert [each.line for each in done.there] == [2]
+    names = await owner.fetch(
+        "SELECT business_name FROM customers WHERE code IN ('old', 'fresh') ORDER BY code"
+    )
+    assert [row["business_name"] for row in names] == ["Customer new name", "Old"]
+
+
 async def test_a_closed_period_takes_nothing(importing: Importing, owner: Owner) -> None:
     await importing("closing,1,2021-01-10,5,\n")
     await owner.execute("""
@@ -373,3 +388,19 @@ async def test_only_one_of_two_imports_at_once_posts_a_row(
         "SELECT sum(current) FROM accounts JOIN customers ON customers.id = customer_id "
         "WHERE code LIKE 'race%'"
     ) == Decimal(0)
+
+
+async def test_what_is_there_is_found_without_reading_the_ledger(
+    importing: Importing, owner: Owner
+) -> None:
+    """Whatever the planner knows of the tables."""
+    await importing("".join(f"plan,{n},2020-03-01,5,\n" for n in range(2_000)))
+    names = await owner.fetch("SELECT customer_id, type, external_reference FROM ledger_entries")
+    asked = [list(column) for column in zip(*names[:1_000], strict=True)]
+    for is_known in (False, True):
+        if is_known:
+            await owner.execute("ANALYZE ledger_entries")
+        plan = await owner.fetch(f"EXPLAIN {present.LOOK_UP.sql}", *asked)
+        text = "\n".join(row[0] for row in plan)
+        assert "Seq Scan on ledger_entries" not in text
+        assert text.count("Index Scan using") >= 3

@@ -70,7 +70,7 @@ async def entries(tx: Transaction, names: Sequence[Named]) -> dict[Named, list[P
     An entry without a reference is called by its number.
     """
     rows = await tx.fetch(
-        _ENTRIES,
+        LOOK_UP,
         customer_ids=[customer_id for customer_id, _, _ in names],
         types=[str(kind) for _, kind, _ in names],
         references=[reference for _, _, reference in names],
@@ -99,7 +99,7 @@ _ACCOUNTS = Statement(
 # One look for each name into the unique index of imported entries, into that of references given
 # otherwise, and into that of numbers: OFFSET 0 keeps the planner, which knows nothing yet of the
 # tables of a new database, from reading all entries instead.
-_ENTRIES = Statement(
+LOOK_UP = Statement(
     text("""
     SELECT wanted.customer_id, wanted.type, wanted.reference, entry.id, entry.number,
         abs(entry.amount) AS amount, entry.transaction_date,
