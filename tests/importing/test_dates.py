@@ -79,8 +79,7 @@ async def test_no_figure_of_a_closed_period_changes(
         header=PAYMENTS_HEADER,
     )
     assert set(done.reasons) == {line for line, day in payments.items() if day <= LAST_CLOSED}
-    codes = {each.code for each in done.refusals}
-    assert codes <= {ErrorCode.PERIOD_CLOSED, ErrorCode.PERIOD_MISSING}
+    assert {each.code for each in done.refusals} == {ErrorCode.PERIOD_CLOSED}
     assert await figures(owner) == before
     assert await broken(owner) == {}
 
@@ -89,12 +88,17 @@ async def test_a_year_before_what_is_closed_is_not_opened(
     importing: Importing, owner: Owner
 ) -> None:
     await importing("early,1,2020-11-01,5,\n")
+    await owner.execute("UPDATE accounting_periods SET status = 'OPEN', closed_at = NULL")
     await owner.execute(
         "UPDATE accounting_periods SET status = 'CLOSED', closed_at = now() WHERE name = '2020-01'"
     )
     mapping = MAPPING.replace("first = 2020", "first = 2015")
     done = await importing("early,2,2019-11-01,5,\n", mapping=mapping)
-    assert [each.code for each in done.refusals] == [ErrorCode.PERIOD_MISSING]
+    assert [each.code for each in done.refusals] == [ErrorCode.PERIOD_CLOSED]
+    assert done.refusals[0].reason == (
+        "No accounting period covers 2019-11-01. "
+        "None can be opened before 2020-01, which is closed."
+    )
     assert done.summary.fiscal_years == 0
 
 

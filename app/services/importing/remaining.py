@@ -195,7 +195,9 @@ def _same(
 
 def _there(row: Row, *entries: Present) -> AlreadyThere:
     numbers = " and ".join(each.number for each in entries)
-    return AlreadyThere(line=row.line, reason=f"In the books as {numbers}, with all it says.")
+    return AlreadyThere(
+        line=row.line, reason=f"In the books as {numbers}, of this date and amount."
+    )
 
 
 def _require_decimals(settlement: SettlementRow, currency: str) -> None:

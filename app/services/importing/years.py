@@ -1,12 +1,11 @@
 """The fiscal years that a file needs: opened where the mapping says that they may be."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import text
 
-from app.domain.errors import Invalid
+from app.domain.errors import DomainError, ErrorCode, Invalid
 from app.domain.periods import Calendar, Period, PeriodStatus, PeriodType
 from app.infra.database import Statement, Transaction
 from app.policies.actor import Actor
@@ -69,23 +68,39 @@ async def open_years(tx: Transaction, actor: Actor, days: Iterable[date]) -> Non
         await create_fiscal_year(tx, actor, CreateFiscalYear(starts_on=day))
 
 
-@dataclass(frozen=True, kw_only=True)
 class Days:
     """Which days can be posted to, as of now; the posting engine decides again."""
 
-    calendar: Calendar
-    today: date
+    def __init__(self, periods: Sequence[Period], today: date) -> None:
+        self._calendar = Calendar(periods)
+        self._today = today
+        closed = [each for each in periods if each.status is not PeriodStatus.OPEN]
+        self._last_closed = max(closed, key=lambda it: it.starts_on, default=None)
 
     def require(self, day: date, *, is_credit: bool) -> None:
         """Raises Invalid and the codes of periods where an entry cannot be of this day."""
-        self.calendar.month_open_for(day)
-        if is_credit and day > self.today:
-            raise Invalid(f"A payment is not dated after today, {self.today}.")
+        try:
+            self._calendar.month_open_for(day)
+        except DomainError as error:
+            if error.code is ErrorCode.PERIOD_MISSING:
+                raise self._missing(day, error.message) from error
+            raise
+        if is_credit and day > self._today:
+            raise Invalid(f"A payment is not dated after today, {self._today}.")
+
+    def _missing(self, day: date, message: str) -> DomainError:
+        """What can be done about a day that no period covers."""
+        last = self._last_closed
+        if last is not None and day < last.starts_on:
+            reason = f"{message} None can be opened before {last.name}, which is closed."
+            return DomainError(ErrorCode.PERIOD_CLOSED, reason)
+        advice = "Open its fiscal year, or let the mapping's fiscal_years allow it."
+        return DomainError(ErrorCode.PERIOD_MISSING, f"{message} {advice}")
 
 
 async def days(tx: Transaction) -> Days:
     """Those of this moment."""
-    return Days(calendar=Calendar(await every_period(tx)), today=await tx.fetchval(_TODAY))
+    return Days(await every_period(tx), await tx.fetchval(_TODAY))
 
 
 def _begins(month: date, start_month: int) -> date:
