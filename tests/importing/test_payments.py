@@ -194,6 +194,7 @@ async def test_more_than_is_open_by_all_that_came_before(importing: Importing) -
     # The payment by hand took the oldest: 7.00 of the first.
     assert sorted(done.reasons) == [2, 3, 4]
     assert {each.code for each in done.refusals} == {ErrorCode.AMOUNT_EXCEEDS_OPEN}
+    assert "The invoice has 0.00 USD open" in done.reasons[3][1]
     assert done.counts == {"payments": 1}
 
 

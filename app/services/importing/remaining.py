@@ -162,8 +162,8 @@ class Remaining:
         if amount > left:
             raise RowRefused(
                 f"{row.section}.amount",
-                f"The invoice has {left} {account.currency} open, less than this payment of "
-                f"{amount}: mend the amount, or record what exceeds it by hand.",
+                f"The invoice has {money.exact(left, account.currency)} {account.currency} open, "
+                f"less than this payment of {amount}: mend the amount, or record the rest by hand.",
                 ErrorCode.AMOUNT_EXCEEDS_OPEN,
             )
 
