@@ -1,7 +1,8 @@
 """Accounting periods: which dates can be posted to, and what a fiscal year is made of.
 
 Ranges are half-open: `ends_before` is the first day after the period. A date can be posted to when
-an open month covers it and no covering quarter or year is being closed, closed or locked.
+an open month covers it, no covering quarter or year is being closed, closed or locked, and neither
+is any period that begins later: what is owed at its end counts every entry before it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,17 +55,25 @@ class NewPeriod:
 
 
 class Calendar:
-    """The periods around a posting, asked date by date; each date is decided once."""
+    """The periods around a posting, asked date by date; each date is decided once.
+
+    To know of later periods, it has to be given the last that is not open, wherever that is.
+    """
 
     def __init__(self, periods: Iterable[Period]) -> None:
         self._periods = tuple(periods)
+        self._last_shut = max(
+            (each for each in self._periods if each.status is not PeriodStatus.OPEN),
+            key=lambda each: (each.starts_on, -each.ends_before.toordinal()),
+            default=None,
+        )
         self._months: dict[date, UUID] = {}
 
     def month_open_for(self, day: date, *path: str) -> UUID:
         """The id of the open month that covers `day`.
 
         PERIOD_MISSING without a month; PERIOD_LOCKED, then PERIOD_CLOSED (also while closing) for
-        the month itself or a quarter or year around it.
+        the month itself or a quarter or year around it; PERIOD_CLOSED before a later one.
         """
         month_id = self._months.get(day)
         if month_id is None:
@@ -84,16 +93,9 @@ class Calendar:
         for status, code in _REFUSALS:
             for period in covering:
                 if period.status is status:
-                    raise DomainError(
-                        code,
-                        f"{day} is in {period.name}, which is {status.lower()}.",
-                        path=path,
-                        details={
-                            "accountingDate": day.isoformat(),
-                            "period": period.name,
-                            "status": str(status),
-                        },
-                    )
+                    raise _refusal(code, day, period, "in", path)
+        if self._last_shut is not None and day < self._last_shut.starts_on:
+            raise _refusal(ErrorCode.PERIOD_CLOSED, day, self._last_shut, "before", path)
         return month.id
 
 
@@ -102,6 +104,22 @@ _REFUSALS = (
     (PeriodStatus.CLOSED, ErrorCode.PERIOD_CLOSED),
     (PeriodStatus.CLOSING, ErrorCode.PERIOD_CLOSED),
 )
+
+
+def _refusal(
+    code: ErrorCode, day: date, period: Period, where: str, path: tuple[str, ...]
+) -> DomainError:
+    return DomainError(
+        code,
+        f"{day} is {where} {period.name}, which is {period.status.lower()}.",
+        path=path,
+        details={
+            "accountingDate": day.isoformat(),
+            "period": period.name,
+            "status": str(period.status),
+        },
+    )
+
 
 _MONTHS_IN: dict[PeriodType, int] = {
     PeriodType.MONTHLY: 1,

@@ -82,6 +82,27 @@ def test_a_month_a_quarter_or_a_year_that_is_shut_refuses(
     assert refusal.value.details["status"] == status
 
 
+@given(st.data())
+def test_nothing_goes_before_the_end_of_what_is_shut(data: st.DataObject) -> None:
+    """Whatever is shut: what can be posted to lies outside of it and before none of it."""
+    periods = fiscal_year(date(2026, 1, 1), PeriodType)
+    statuses = st.sampled_from([PeriodStatus.OPEN, *PeriodStatus])
+    given_ = data.draw(
+        st.dictionaries(st.sampled_from([each.name for each in periods]), statuses, max_size=5)
+    )
+    shut = [each for each in periods if given_.get(each.name, "OPEN") != "OPEN"]
+    asked = calendar(**{f"p{name.replace('-', '_')}": it for name, it in given_.items()})
+    for month in range(1, 13):
+        day = date(2026, month, data.draw(st.integers(1, 28)))
+        try:
+            asked.month_open_for(day)
+        except DomainError as refusal:
+            named = (refusal.details or {})["period"]
+            assert any(each.name == named and day < each.ends_before for each in shut)
+        else:
+            assert all(day >= each.ends_before for each in shut)
+
+
 def test_a_shut_quarter_leaves_the_next_alone() -> None:
     shut = calendar(p2026_Q1=PeriodStatus.LOCKED)
     assert shut.month_open_for(date(2026, 3, 31) + timedelta(days=1)) == UUID(int=3)

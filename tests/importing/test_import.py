@@ -21,9 +21,10 @@ Owner = "asyncpg.Connection[asyncpg.Record]"
 
 @pytest.fixture(autouse=True)
 async def sound_books(owner: Owner) -> Any:
-    """Whatever a test imports: every invariant holds afterwards."""
+    """Whatever a test imports and closes: every invariant holds afterwards; all is open again."""
     yield
     assert await broken(owner) == {}
+    await owner.execute("UPDATE accounting_periods SET status = 'OPEN', closed_at = NULL")
 
 
 async def entries_of(owner: Owner, code: str) -> list[tuple[Any, ...]]:
@@ -276,8 +277,14 @@ async def test_a_closed_period_takes_nothing(importing: Importing, owner: Owner)
         UPDATE accounting_periods SET status = 'CLOSED', closed_at = now() + interval '1 hour'
         WHERE name = '2021-02'
     """)
-    done = await importing("closing,2,2021-01-11,5,2021-02-01\nclosing,3,2021-01-12,5,\n")
-    assert [(each.line, each.code) for each in done.refusals] == [(2, ErrorCode.PERIOD_CLOSED)]
+    done = await importing(
+        "closing,2,2021-03-11,5,2021-02-01\nclosing,3,2021-01-12,5,\nclosing,4,2021-03-12,5,\n"
+    )
+    assert done.reasons == {
+        2: ("settlement.date", "2021-02-01 is in 2021-02, which is closed."),
+        3: ("invoice.date", "2021-01-12 is before 2021-02, which is closed."),
+    }
+    assert {each.code for each in done.refusals} == {ErrorCode.PERIOD_CLOSED}
     assert done.counts == {"invoices": 1}
 
 

@@ -25,6 +25,7 @@ class Scopes:
 
 # An entry is `undone` as of the last date of an undoing at it, over both indexes of allocations.
 # Products are held, as the foreign keys of the lines will hold them: their currency cannot change.
+# Of the periods, those around the dates, and the last that is not open: nothing goes before it.
 # Open debits are read oldest due first, only as far as the credits of the drafts can reach.
 _READ = """
 WITH standing AS MATERIALIZED (
@@ -143,11 +144,16 @@ SELECT statement_timestamp() AS posted_at, company_today() AS today,
         SELECT json_agg(json_build_array(
             id, name, type, status, lower(during), upper(during)))
         FROM accounting_periods
-        WHERE CAST(:has_drafts AS boolean)
-            AND during && daterange(least(CAST(:first_date AS date), company_today()),
-            greatest(CAST(:last_date AS date), company_today(),
-                (SELECT max(greatest(accounting_date, undone_on)) FROM dated),
-                (SELECT max(accounting_date) FROM standing)), '[]')
+        WHERE CAST(:has_drafts AS boolean) AND (
+            during && daterange(least(CAST(:first_date AS date), company_today()),
+                greatest(CAST(:last_date AS date), company_today(),
+                    (SELECT max(greatest(accounting_date, undone_on)) FROM dated),
+                    (SELECT max(accounting_date) FROM standing)), '[]')
+            OR id = (
+                SELECT id FROM accounting_periods WHERE status <> 'OPEN'
+                ORDER BY lower(during) DESC, upper(during) LIMIT 1
+            )
+        )
     ) AS periods,
     earlier.operation AS earlier_operation, earlier.input_hash AS earlier_hash,
     earlier.result AS earlier_result

@@ -19,15 +19,16 @@ from app.services.ledger.credit_notes import IssueCreditNote
 from app.services.ledger.inputs import AllocationInput
 from app.services.ledger.invoices import PostInvoice
 from app.services.ledger.payments import RecordPayment
-from tests.factories import DAY, Books, lines_of, make_customer, make_product, new_key
+from tests.factories import DAY, Books, lines_of, make_customer, make_product, make_year, new_key
 from tests.invariants import snapshot
 
 Owner = asyncpg.Connection
+SHUT = {"2025-07": "CLOSING", "2025-08": "CLOSED", "2025-09": "LOCKED", "2025-Q4": "LOCKED"}
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A customer with something open, something settled, and another customer's invoice."""
+    """A customer with something open, something settled, and another customer, with old entries."""
 
     customer: UUID
     debit: UUID
@@ -37,6 +38,10 @@ class Scene:
     undone: UUID
     mirror: UUID
     foreign_debit: UUID
+    other: UUID
+    old_debit: UUID
+    old_credit: UUID
+    old_allocation: UUID
     deleted: UUID
     merged: UUID
     archived: UUID
@@ -64,6 +69,10 @@ async def scene(books: Books, database_url: str) -> Scene:
         customer_id=customer, allocation_id=undone, reason="Wrong", accounting_date=DAY
     )
     mirror = (await books.post(undo)).allocation_ids[0]
+    await make_year(database, 2025)
+    old_debit = await books.invoice(other, "10", on=date(2025, 7, 1))
+    old_paid = await books.pay(other, "2", on=date(2025, 7, 2))
+    old_credit = await books.pay(other, "2", on=date(2025, 7, 3), auto_allocate=False)
     await make_product(database, "EUR", currency="EUR")
     await make_product(database, "OLD", is_active=False)
     deleted = await make_customer(database)
@@ -74,13 +83,10 @@ async def scene(books: Books, database_url: str) -> Scene:
     )
     for status, id_ in statuses.items():
         await connection.execute("UPDATE customers SET status = $1 WHERE id = $2", status, id_)
-    for month, status in (("07", "CLOSING"), ("08", "CLOSED"), ("09", "LOCKED")):
+    for period, status in SHUT.items():
         await connection.execute(
-            "UPDATE accounting_periods SET status = $1 WHERE name = $2", status, f"2026-{month}"
+            "UPDATE accounting_periods SET status = $1 WHERE name = $2", status, period
         )
-    await connection.execute(
-        "UPDATE accounting_periods SET status = 'LOCKED' WHERE name = '2026-Q4'"
-    )
     await connection.close()
     return Scene(
         customer=customer,
@@ -90,6 +96,10 @@ async def scene(books: Books, database_url: str) -> Scene:
         allocation=paid.allocation_ids[0],
         undone=undone,
         mirror=mirror,
+        other=other,
+        old_debit=old_debit,
+        old_credit=old_credit.entry_ids[0],
+        old_allocation=old_paid.allocation_ids[0],
         foreign_debit=await books.invoice(other, "10"),
         deleted=deleted,
         merged=statuses["MERGED"],
@@ -235,23 +245,28 @@ REFUSALS: dict[str, tuple[Make, ErrorCode, str]] = {
         "transactionDate",
     ),
     "closing": (
-        lambda s: payment(s, transaction_date=date(2026, 7, 1)),
+        lambda s: payment(s, transaction_date=date(2025, 7, 1)),
         E.PERIOD_CLOSED,
         "transactionDate",
     ),
     "closed": (
-        lambda s: payment(s, transaction_date=date(2026, 8, 31)),
+        lambda s: payment(s, transaction_date=date(2025, 8, 31)),
         E.PERIOD_CLOSED,
         "transactionDate",
     ),
     "locked": (
-        lambda s: payment(s, transaction_date=date(2026, 9, 30)),
+        lambda s: payment(s, transaction_date=date(2025, 9, 30)),
         E.PERIOD_LOCKED,
         "transactionDate",
     ),
     "locked quarter around an open month": (
-        lambda s: payment(s, transaction_date=date(2026, 10, 1)),
+        lambda s: payment(s, transaction_date=date(2025, 10, 1)),
         E.PERIOD_LOCKED,
+        "transactionDate",
+    ),
+    "an open month before what is shut": (
+        lambda s: invoice(s, transaction_date=date(2025, 6, 30)),
+        E.PERIOD_CLOSED,
         "transactionDate",
     ),
     "more than the debit has open": (
@@ -305,7 +320,13 @@ REFUSALS: dict[str, tuple[Make, ErrorCode, str]] = {
         "allocations.0.amount",
     ),
     "allocation into a locked period": (
-        lambda s: allocate(s, accounting_date=date(2026, 9, 1)),
+        lambda s: allocate(
+            s,
+            customer_id=s.other,
+            credit_id=s.old_credit,
+            accounting_date=date(2025, 9, 1),
+            **naming(s.old_debit, "1"),
+        ),
         E.PERIOD_LOCKED,
         "allocations.0",
     ),
@@ -321,7 +342,12 @@ REFUSALS: dict[str, tuple[Make, ErrorCode, str]] = {
         "allocation",
     ),
     "undoing in a closed period": (
-        lambda s: undo(s, accounting_date=date(2026, 8, 1)),
+        lambda s: undo(
+            s,
+            customer_id=s.other,
+            allocation_id=s.old_allocation,
+            accounting_date=date(2025, 8, 1),
+        ),
         E.PERIOD_CLOSED,
         "allocation",
     ),
