@@ -3,13 +3,20 @@
 What is posted stays, so the first of them is not taken for the right one.
 """
 
+import io
+import tracemalloc
 import unicodedata
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from app.services.importing.mapping import KEYS
-from tests.importing.conftest import MAPPING, Importing
+from app.services.importing.mapping_file import read_mapping
+from app.services.importing.records import Record, Records
+from app.services.importing.row_reader import RowReader
+from app.services.importing.staging import Staging
+from tests.importing.conftest import HEADER, MAPPING, Importing
 
 Owner = "asyncpg.Connection[asyncpg.Record]"
 
@@ -139,3 +146,29 @@ async def test_a_reference_in_two_spellings_is_one(importing: Importing) -> None
     )
     done = await importing(rows, is_dry_run=True)
     assert list(done.reasons) == [2, 3]
+
+
+def test_however_many_there_are_no_more_is_kept() -> None:
+    """Refusals wait where the rows do."""
+    few, many = memory_of(4_000), memory_of(20_000)
+    assert many < few * 1.25
+
+
+def memory_of(rows: int) -> int:
+    """The most that is held while so many rows contradict each other."""
+    content = HEADER + "".join(f"many,{n % 9},2020-03-01,5,\n" for n in range(rows))
+    mapping = read_mapping(MAPPING.encode())
+    records = Records(io.BytesIO(content.encode()), mapping.file)
+    reader = RowReader(mapping, records.header)
+    with closing(Staging()) as staging:
+        tracemalloc.start()
+        for record in records:
+            assert isinstance(record, Record)
+            row = reader.read(record)
+            assert row is not None
+            staging.add(row, record)
+        assert sum(1 for _ in staging.finish(reader.column_of)) == rows
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert staging.count() == 0
+    return most

@@ -215,6 +215,17 @@ async def test_a_payment_of_another_currency(importing: Importing) -> None:
     assert done.counts == {"payments": 1}
 
 
+async def test_a_payment_of_a_customer_who_is_deleted(importing: Importing, owner: Owner) -> None:
+    await importing("gone,1,2020-05-01,10,\n")
+    await owner.execute(
+        "UPDATE customers SET status = 'DELETED', deleted_at = now() WHERE code = 'gone'"
+    )
+    done = await pay(importing, "gone,1,2020-05-10,4,C,a\n")
+    assert [(each.column, each.code) for each in done.refusals] == [
+        ("payment.customer", ErrorCode.CUSTOMER_DELETED)
+    ]
+
+
 async def test_payments_that_share_a_reference(importing: Importing) -> None:
     """Also one from an invoice's own row: it has the invoice's reference."""
     rows = "Payment,same,1,2020-05-10,1,C,x\nPayment,same,1,2020-05-11,1,C,x\n"

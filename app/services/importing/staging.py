@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from app.domain.errors import ErrorCode
 from app.services.importing.contradictions import (
     contradicting_customers,
     repeated_invoices,
@@ -31,6 +32,7 @@ CREATE TABLE rows (
 CREATE TABLE customers (
     code TEXT, described BLOB, line INTEGER, fields BLOB, PRIMARY KEY (code, described)
 ) WITHOUT ROWID;
+CREATE TABLE refused (line INTEGER PRIMARY KEY, "column" TEXT, reason TEXT);
 CREATE TABLE tags (code TEXT, tag TEXT, line INTEGER, PRIMARY KEY (code, tag)) WITHOUT ROWID;
 """
 _PUT_BESIDE = """
@@ -90,17 +92,22 @@ class Staging:
         `column_of` names the column of a customer's key.
         """
         self._flush()
-        refused: dict[int, Refusal] = {}
         if self._has_payments:
             self._database.execute(_PUT_BESIDE)
-            refused = {each.line: each for each in repeated_payments(self._database)}
         self._database.execute("CREATE INDEX in_order ON rows (code, dated, beside, line)")
-        refused |= {each.line: each for each in repeated_invoices(self._database)}
-        for each in contradicting_customers(self._database, column_of):
-            refused.setdefault(each.line, each)
-        yield from (refused[line] for line in sorted(refused))
-        lines = ((line,) for line in refused)
-        self._database.executemany("DELETE FROM rows WHERE line = ?", lines)
+        if self._has_payments:
+            self._put_out(repeated_payments(self._database))
+        self._put_out(repeated_invoices(self._database))
+        self._put_out(contradicting_customers(self._database, column_of))
+        self._database.execute("DELETE FROM rows WHERE line IN (SELECT line FROM refused)")
+        found = self._database.execute('SELECT line, "column", reason FROM refused ORDER BY line')
+        for line, column, reason in found:
+            yield Refusal(line=line, column=column, code=ErrorCode.VALIDATION, reason=reason)
+
+    def _put_out(self, refusals: Iterator[Refusal]) -> None:
+        """Remember why these rows are out, where nothing is known against them yet."""
+        values = ((each.line, each.column, each.reason) for each in refusals)
+        self._database.executemany("INSERT OR IGNORE INTO refused VALUES (?, ?, ?)", values)
 
     @property
     def months(self) -> list[date]:
