@@ -17,13 +17,17 @@ import pytest
 import typer
 
 from app.cli import app
+from app.infra.backups.note import Kind, Note, digest_of, write
 from app.infra.embedded import embedded_servers
+from app.infra.migrate import head
 from app.infra.settings import Settings
 from tests.conftest import ROOT, administer, drop_database, own_database, url_of
 from tests.serving import free_port
 
 EXAMPLE = str(ROOT / "examples" / "accounts-receivable.toml")
 ENDING = {
+    "backup": ("NEW",),
+    "restore": ("BACKUP",),
     "up": (),
     "migrate": (),
     "seed": (),
@@ -99,11 +103,14 @@ class Run:
             "CUSTOMER_FLOW_DATA_DIR": str(place / "data"),
             "PORT": str(free_port()),
         }
+        self._places = {"NEW": str(place / "new"), "BACKUP": str(place / "backup")}
+        a_backup(place / "backup")
 
     @asynccontextmanager
     async def begun(self, url: str, *arguments: str, **settings: str) -> AsyncIterator[Process]:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app.cli", *arguments),
+            *(sys.executable, "-m", "app.cli"),
+            *(self._places.get(part, part) for part in arguments),
             env=self._environment | {"DATABASE_URL": url} | settings,
             cwd=ROOT,
             stdin=DEVNULL,
@@ -148,6 +155,23 @@ async def said(process: Process, what: str) -> str:
         assert line, f"it ended: {text}"
         text += line.decode()
     return text
+
+
+def a_backup(place: Path) -> None:
+    """One that is whole, as far as anybody can tell before it is brought in."""
+    place.mkdir()
+    dump = place / "database.dump"
+    dump.write_bytes(b"rows")
+    write(
+        place,
+        Note(
+            kind=Kind.DUMP,
+            taken_at="2026-01-01T00:00:00+00:00",
+            product="0",
+            revision=head(),
+            digest=digest_of(dump),
+        ),
+    )
 
 
 def test_no_command_is_left_out() -> None:

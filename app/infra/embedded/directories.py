@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.infra.embedded import system_user
-from app.infra.embedded.processes import EmbeddedServerError
+from app.infra.embedded.processes import EmbeddedServerError, needing_room
 
 MAX_SOCKET_PATH = 107  # of sockaddr_un, without its final zero
 _LONGEST_SOCKET = "postgresql/.s.PGSQL.5432"
@@ -73,8 +73,9 @@ def locked(data: Path) -> Iterator[None]:
                 f"Another copy of Customer Flow (process {holder}) is using {data}. Stop it first, "
                 "or set CUSTOMER_FLOW_DATA_DIR and PORT to run a second one beside it."
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        with needing_room(data):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         os.close(descriptor)

@@ -1,12 +1,14 @@
 """Start, stop and find the processes of embedded servers."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +18,23 @@ _POLL_SECONDS = 0.02
 
 class EmbeddedServerError(Exception):
     """An embedded server cannot run. The message is for the person who started it."""
+
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+@contextmanager
+def needing_room(data: Path) -> Iterator[None]:
+    """Around what writes to the data directory: a full disk is told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise EmbeddedServerError(
+            f"{data} cannot be written to: {os.strerror(error.errno or 0)}. Make room there, or "
+            "set CUSTOMER_FLOW_DATA_DIR to another place; nothing that was acknowledged is lost."
+        ) from error
 
 
 def guarded(command: Sequence[str], *, death_signal: signal.Signals, user: str = "") -> list[str]:

@@ -12,7 +12,7 @@ import structlog
 
 from app.infra.embedded import directories as places
 from app.infra.embedded.postgres import Postgres
-from app.infra.embedded.processes import EmbeddedServerError
+from app.infra.embedded.processes import EmbeddedServerError, needing_room
 from app.infra.embedded.redis import Redis
 from app.infra.settings import Settings
 
@@ -80,7 +80,8 @@ async def embedded_servers(
     data = settings.data_dir
     places.make_data_directory(data)
     with places.locked(data):
-        directories = await asyncio.to_thread(places.prepare, data)
+        with needing_room(data):
+            directories = await asyncio.to_thread(places.prepare, data)
         servers: list[Server] = []
         if settings.redis_url is None:
             servers.append(Redis(directories, durable=durable, report=report))
@@ -97,13 +98,14 @@ async def embedded_servers(
         else:
             addresses = _given(settings, settings.database_url, redis_url)
         try:
-            await _start_all(servers, report)
+            await _start_all(servers, data, report)
             note = data / "addresses.json"
             draft = data / "addresses.json.new"
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps(asdict(addresses)))
-            draft.replace(note)
-            watch = asyncio.create_task(_keep_running(servers))
+            with needing_room(data):
+                draft.touch(mode=0o600)
+                draft.write_text(json.dumps(asdict(addresses)))
+                draft.replace(note)
+            watch = asyncio.create_task(_keep_running(servers, data))
             try:
                 yield addresses
             finally:
@@ -176,12 +178,12 @@ def running_addresses(data: Path) -> Addresses | None:
         return None
 
 
-async def _start_all(servers: Sequence[Server], report: Callable[[str], None]) -> None:
+async def _start_all(servers: Sequence[Server], data: Path, report: Callable[[str], None]) -> None:
     report("Starting " + " and ".join(server.name for server in servers))
     try:
         async with asyncio.TaskGroup() as group:
             for server in servers:
-                group.create_task(server.start())
+                group.create_task(_start(server, data))
     except ExceptionGroup as group:
         refused, unexpected = group.split(EmbeddedServerError)
         if refused is None or unexpected is not None:
@@ -189,14 +191,19 @@ async def _start_all(servers: Sequence[Server], report: Callable[[str], None]) -
         raise refused.exceptions[0] from None
 
 
-async def _keep_running(servers: Sequence[Server]) -> None:
+async def _start(server: Server, data: Path) -> None:
+    with needing_room(data):
+        await server.start()
+
+
+async def _keep_running(servers: Sequence[Server], data: Path) -> None:
     """Each by itself: one that cannot start makes nobody else wait."""
     async with asyncio.TaskGroup() as group:
         for server in servers:
-            group.create_task(_keep_one_running(server))
+            group.create_task(_keep_one_running(server, data))
 
 
-async def _keep_one_running(server: Server) -> None:
+async def _keep_one_running(server: Server, data: Path) -> None:
     pause = WATCH_SECONDS
     while True:
         await asyncio.sleep(pause)
@@ -204,7 +211,7 @@ async def _keep_one_running(server: Server) -> None:
             continue
         log.error("embedded server ended, starting it again", server=server.name)
         try:
-            await server.start()
+            await _start(server, data)
         except EmbeddedServerError as error:
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
             log.error("embedded server did not start", server=server.name, reason=str(error))  # noqa: TRY400 - the reason is all of it

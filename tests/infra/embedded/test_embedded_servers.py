@@ -272,6 +272,44 @@ async def test_half_a_cluster_is_made_anew(data: Path) -> None:
         assert await sql(addresses, "SELECT 1") == 1
 
 
+# What is written at a start; the kernel has a file whose disk is always full.
+@pytest.mark.parametrize("written", ["addresses.json.new", "postgresql/pg_hba.conf"])
+async def test_a_full_disk_is_told_as_what_it_is(data: Path, written: str) -> None:
+    async with running(data, durable=False):
+        pass
+    file = data_cluster(data) / "pg_hba.conf" if "pg_hba" in written else data / written
+    file.unlink(missing_ok=True)
+    file.symlink_to("/dev/full")
+    with pytest.raises(EmbeddedServerError, match=r"No space left on device\. Make room there"):
+        async with running(data, durable=False):
+            pass
+    assert servers_of(data) == []
+    file.unlink()
+    async with running(data, durable=False) as addresses:
+        assert await sql(addresses, "SELECT 1") == 1
+
+
+async def test_what_could_not_be_started_for_want_of_room_starts_when_there_is_some(
+    data: Path,
+) -> None:
+    async with running(data) as addresses:
+        rules = data_cluster(data) / "pg_hba.conf"
+        rules.unlink()
+        rules.symlink_to("/dev/full")
+        postmaster = int((data_cluster(data) / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        await asyncio.sleep(1.5)
+        rules.unlink()
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    assert await sql(addresses, "SELECT 1") == 1
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    await asyncio.sleep(0.1)
+                else:
+                    break
+
+
 async def test_a_cluster_of_another_version_is_refused_with_advice(data: Path) -> None:
     async with running(data, durable=False):
         pass
