@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from app.infra.settings import Settings
 
 BAD_SETTINGS = 2
+STOPPED = 75
+"""In the middle, by a server that it needs: EX_TEMPFAIL, which no command uses for its own ends."""
+
 SHUTDOWN_SECONDS = 5
 MOST_TOKEN_MINUTES = 24 * 60
 
@@ -391,6 +394,7 @@ def _explained() -> Iterator[None]:
     """What the person at the keyboard can act on becomes a message instead of a traceback."""
     from app.infra.backups.note import BackupError
     from app.infra.embedded import EmbeddedServerError
+    from app.infra.faults import fault_in_a_line
     from app.infra.migrate import SchemaDrift
     from app.infra.reaching import NotReady
     from app.infra.settings import SettingsError
@@ -400,6 +404,12 @@ def _explained() -> Iterator[None]:
     except (BackupError, EmbeddedServerError, NotReady, SchemaDrift, SettingsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+    except Exception as error:
+        line = fault_in_a_line(error)
+        if line is None:
+            raise  # a mistake of ours: where it is has to be seen
+        typer.echo(line, err=True)
+        raise typer.Exit(STOPPED) from None
 
 
 def main() -> None:
