@@ -24,11 +24,12 @@ from app.planner.catalogue import Catalogue
 ROWS = {
     "Viewer.roles": 10,
     "Viewer.permissions": 300,
-    # Asking the rules takes as long as completing so many values.
-    "Viewer.explainAccess": 200,
     "AccessDecision.rules": 20,
 }
-"""How many rows lists have that are executed, or what a field takes beside its value."""
+"""How many rows lists have that are executed."""
+
+ASKING = {"Viewer.explainAccess": 200}
+"""Fields of which the answer takes as long to find as so many values take to be completed."""
 
 
 PLANNED = 15
@@ -110,14 +111,15 @@ class _Count:
             return PLANNED
         coordinate = f"{parent.name}.{name}"
         rows = self._executed.rows(coordinate, many=many)
+        asking = ASKING.get(coordinate, 0)
         if node.selection_set is None:
-            return rows
+            return asking + rows
         inside = self.of(
             self._executed.answer_type(parent, name),
             node.selection_set,
             many=many or coordinate == "__Schema.types",
         )
-        return rows * (1 + inside)
+        return asking + rows * (1 + inside)
 
 
 def _average(sizes: list[int]) -> int:
