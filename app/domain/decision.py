@@ -1,8 +1,8 @@
 """Deciding a posting: drafts and facts in, new entries and allocations out. Writes nothing.
 
 Each draft is validated in a fixed order and the first failure refuses all of them: currency, price,
-named entries, period of the entry, its reference, what earlier credit notes have left, a credit's
-date, open amounts, periods of the allocations.
+named entries, a credit's date, period of the entry, its reference, what earlier credit notes have
+left, open amounts, periods of the allocations.
 """
 
 from collections.abc import Sequence
@@ -56,18 +56,18 @@ def _post(draft: EntryDraft, work: Work) -> None:
     wanted = _scaled(draft.wanted, currency, draft.path)
     _require_debits(wanted, ledger, draft.path)
     against = _against(draft, work)
-    period_id = facts.calendar.month_open_for(
-        draft.transaction_date, *draft.path, "transactionDate"
-    )
     kind = ENTRY_KINDS[draft.type]
-    _require_new_reference(draft, work)
-    contra = _contra(draft, amount, lines, ledger)
     if kind.sign < 0 and draft.transaction_date > facts.today:
         raise Invalid(
             f"Nothing that lowers a balance is dated after today, {facts.today}.",
             *draft.path,
             "transactionDate",
         )
+    period_id = facts.calendar.month_open_for(
+        draft.transaction_date, *draft.path, "transactionDate"
+    )
+    _require_new_reference(draft, work)
+    contra = _contra(draft, amount, lines, ledger)
     due_date = draft.due_date
     if kind.falls_due and due_date is None:
         terms = timedelta(days=facts.payment_terms[draft.customer_id])

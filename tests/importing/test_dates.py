@@ -132,6 +132,8 @@ async def test_money_that_is_yet_to_come(importing: Importing, owner: Owner) -> 
         header=PAYMENTS_HEADER,
     )
     assert paid.reasons == {2: ("payment.date", f"A payment is not dated after today, {today}.")}
+    far = await importing("ahead,1,2099-01-01,2,C,c\n", mapping=PAYMENTS, header=PAYMENTS_HEADER)
+    assert far.reasons == paid.reasons  # also where no period is
     open_amount = await owner.fetchval(
         "SELECT sum(open_amount) FROM open_items JOIN customers ON customers.id = customer_id "
         "WHERE code = 'ahead' AND is_debit"

@@ -79,14 +79,14 @@ class Days:
 
     def require(self, day: date, *, is_credit: bool) -> None:
         """Raises Invalid and the codes of periods where an entry cannot be of this day."""
+        if is_credit and day > self._today:
+            raise Invalid(f"A payment is not dated after today, {self._today}.")
         try:
             self._calendar.month_open_for(day)
         except DomainError as error:
             if error.code is ErrorCode.PERIOD_MISSING:
                 raise self._missing(day, error.message) from error
             raise
-        if is_credit and day > self._today:
-            raise Invalid(f"A payment is not dated after today, {self._today}.")
 
     def _missing(self, day: date, message: str) -> DomainError:
         """What can be done about a day that no period covers."""

@@ -240,8 +240,18 @@ REFUSALS: dict[str, tuple[Make, ErrorCode, str]] = {
     "merged": (lambda s: payment(s, customer_id=s.merged), E.CUSTOMER_MERGED, "customer"),
     "archived": (lambda s: payment(s, customer_id=s.archived), E.INVALID_STATE, "customer"),
     "no period": (
-        lambda s: payment(s, transaction_date=date(2027, 1, 1)),
+        lambda s: invoice(s, transaction_date=date(2099, 1, 1)),
         E.PERIOD_MISSING,
+        "transactionDate",
+    ),
+    "money that is yet to come, where no period is": (
+        lambda s: payment(s, transaction_date=date(2099, 1, 1)),
+        E.VALIDATION,
+        "transactionDate",
+    ),
+    "a note that is yet to come, where no period is": (
+        lambda s: credit_note(s, transaction_date=date(2099, 1, 1)),
+        E.VALIDATION,
         "transactionDate",
     ),
     "closing": (
