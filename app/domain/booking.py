@@ -22,11 +22,32 @@ _EXACT = Context(prec=60)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contra:
-    """An amount above zero on one account; tax says at which rate."""
+    """An amount on one account, above zero where it is booked; tax says at which rate."""
 
     account: GeneralLedgerAccount
     tax_rate: Decimal | None = None
     amount: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Booked:
+    """What credit notes may take back of a debit, and by which rates its lines are taxed.
+
+    What is left of a line is below zero where notes of before lines were told apart took more of
+    it than there was; the others make up for that. A line without tax has the rate zero.
+    """
+
+    left: tuple[Contra, ...] = ()
+    rates: tuple[Decimal, ...] = ()
+
+    @property
+    def unreturned(self) -> Decimal:
+        """The debit's amount less all notes against it."""
+        return sum((each.amount for each in self.left), Decimal(0))
+
+    def less(self, returned: Iterable[Contra]) -> "Booked":
+        """After another note."""
+        return replace(self, left=left_of(self.left, returned))
 
 
 def of_lines(kind: EntryKind, lines: Sequence[PricedLine]) -> tuple[Contra, ...]:
@@ -57,12 +78,21 @@ def of_gross(
     return tuple(each for each in booked if each.amount)
 
 
+def rates_of(lines: Iterable[PricedLine]) -> tuple[Decimal, ...]:
+    """The rates of all lines that come to something, in order, each once."""
+    return tuple(dict.fromkeys(line.figures.tax_rate for line in lines if line.figures.total))
+
+
 def taken_back(amount: Decimal, left: Sequence[Contra], currency: str) -> tuple[Contra, ...]:
-    """`amount`, at most the sum of what is left, split over it: largest remainder, ties by line."""
-    parts = money.split(amount, [each.amount for each in left], currency)
+    """`amount`, at most the sum of what is left, split over it: largest remainder, ties by line.
+
+    The sum counts what is below zero, which the other lines make up for.
+    """
+    there = [each for each in left if each.amount > 0]
+    parts = money.split(amount, [each.amount for each in there], currency)
     return tuple(
         replace(each, account=_RETURNED_TO.get(each.account, each.account), amount=part)
-        for each, part in zip(left, parts, strict=True)
+        for each, part in zip(there, parts, strict=True)
         if part
     )
 
@@ -73,7 +103,8 @@ def left_of(booked: Iterable[Contra], returned: Iterable[Contra]) -> tuple[Contr
         (each.account, each.tax_rate): each for each in booked
     }
     for each in returned:
-        key = _RETURNED_FROM.get(each.account, each.account), each.tax_rate
-        if key in left:
-            left[key] = replace(left[key], amount=left[key].amount - each.amount)
-    return tuple(each for each in left.values() if each.amount > 0)
+        account = _RETURNED_FROM.get(each.account, each.account)
+        key = account, each.tax_rate
+        before = left[key].amount if key in left else Decimal(0)
+        left[key] = replace(each, account=account, amount=before - each.amount)
+    return tuple(each for each in left.values() if each.amount)

@@ -18,7 +18,7 @@ from app.domain.allocation import (
     allocate_oldest,
     require_debits,
 )
-from app.domain.booking import Contra
+from app.domain.booking import Booked, Contra
 from app.domain.drafts import AllocationDraft, Draft, EntryDraft, UndoDraft
 from app.domain.errors import DomainError, ErrorCode, Invalid, NotFound
 from app.domain.facts import Decision, Facts, Work
@@ -191,8 +191,8 @@ def _contra(
         return booking.of_lines(kind, lines)
     if draft.against is None:
         return booking.of_gross(kind, amount, draft.tax_rate, currency)
-    left = ledger.left(draft.against)
-    most = sum((each.amount for each in left), money.zero(currency))
+    debit = ledger.booked(draft.against)
+    most = debit.unreturned or money.zero(currency)
     if amount > most:
         raise DomainError(
             ErrorCode.AMOUNT_EXCEEDS_OPEN,
@@ -200,8 +200,8 @@ def _contra(
             path=(*draft.path, "amount"),
             details={"asked": str(amount), "left": str(most)},
         )
-    _require_its_rate(draft, left)
-    return booking.taken_back(amount, left, currency)
+    _require_its_rate(draft, debit)
+    return booking.taken_back(amount, debit.left, currency)
 
 
 def _require_new_reference(draft: EntryDraft, work: Work) -> None:
@@ -228,18 +228,19 @@ def _require_new_reference(draft: EntryDraft, work: Work) -> None:
         )
 
 
-def _require_its_rate(draft: EntryDraft, left: Sequence[Contra]) -> None:
-    """A rate that is given although the debit has its own must be that one."""
-    if draft.tax_rate is None:
+def _require_its_rate(draft: EntryDraft, debit: Booked) -> None:
+    """A rate that is given although the debit has its own must be that one, of all its lines."""
+    if draft.tax_rate is None or set(debit.rates) == {draft.tax_rate}:
         return
-    rates = [each.tax_rate for each in left if each.account is booking.TAX]
-    if (rates or [Decimal(0)]) != [draft.tax_rate]:
-        raise Invalid(
-            "The debit has other tax: leave the rate out, and its own is taken back in proportion.",
-            *draft.path,
-            "taxRate",
-            details={"taxRate": str(draft.tax_rate), "ofTheDebit": [str(each) for each in rates]},
-        )
+    raise Invalid(
+        "The debit has other tax: leave the rate out, and its own is taken back in proportion.",
+        *draft.path,
+        "taxRate",
+        details={
+            "taxRate": str(draft.tax_rate),
+            "ofTheDebit": [str(each) for each in debit.rates],
+        },
+    )
 
 
 def _scaled(wanted: Sequence[Wanted], currency: str, path: tuple[str, ...]) -> list[Wanted]:

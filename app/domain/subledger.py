@@ -11,7 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from app.domain.allocation import Allocation, OpenItem
-from app.domain.booking import Contra, left_of
+from app.domain.booking import Booked, Contra, rates_of
 from app.domain.drafts import EntryDraft
 from app.domain.hashing import FinancialFields, entry_hash
 from app.domain.invoice import PricedLine
@@ -103,25 +103,25 @@ class Terms:
 class SubLedger:
     """Changes only through `post`, `allocate` and `undo`.
 
-    `left`: of debits that are credited, what is left of what they booked.
+    `booked`: of debits that are credited, what they booked, as far as notes have left it.
     """
 
     def __init__(
         self,
         account: AccountState,
         known: Iterable[KnownEntry],
-        left: Mapping[UUID, tuple[Contra, ...]] | None = None,
+        booked: Mapping[UUID, Booked] | None = None,
     ) -> None:
         self.account = account
-        self._left = dict(left or {})
+        self._booked = dict(booked or {})
         self._known = {entry.id: entry for entry in known}
         self._stored = {entry.id for entry in self._known.values() if entry.open_amount > 0}
         self._open_debits = {e.id: e for e in self._known.values() if e.is_debit and e.open_amount}
         self._touched: dict[UUID, None] = {}
 
-    def left(self, debit_id: UUID) -> tuple[Contra, ...]:
-        """What credit notes have left of what a debit that was read or posted here has booked."""
-        return self._left.get(debit_id, ())
+    def booked(self, debit_id: UUID) -> Booked:
+        """What a debit that was read or posted here has booked, as far as notes have left it."""
+        return self._booked.get(debit_id, Booked())
 
     def entry(self, entry_id: UUID) -> KnownEntry | None:
         """An entry of this customer that was read or posted, or None."""
@@ -173,9 +173,9 @@ class SubLedger:
             )
         )
         if is_debit:
-            self._left[terms.id] = terms.contra
+            self._booked[terms.id] = Booked(left=terms.contra, rates=rates_of(terms.lines))
         elif draft.against is not None:
-            self._left[draft.against] = left_of(self.left(draft.against), terms.contra)
+            self._booked[draft.against] = self.booked(draft.against).less(terms.contra)
         self.account = replace(
             account,
             sequence=fields.sequence,

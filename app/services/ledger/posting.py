@@ -98,7 +98,7 @@ async def post(tx: Transaction, actor: Actor, request: Request) -> Posted:
         require_in_use(status, *_subject_path(draft))
     ledgers = {
         customer_id: SubLedger(
-            account, facts.known.get(customer_id, ()), facts.left.get(customer_id)
+            account, facts.known.get(customer_id, ()), facts.booked.get(customer_id)
         )
         for customer_id, account in locked.accounts.items()
     }

@@ -126,6 +126,15 @@ SELECT statement_timestamp() AS posted_at, company_today() AS today,
         ) AS contra
     ) AS contra,
     (
+        SELECT json_agg(json_build_array(customer_id, id, ARRAY(
+            SELECT CAST(line.tax_rate AS text) FROM entry_lines AS line
+            WHERE line.customer_id = credited.customer_id AND line.entry_id = credited.id
+                AND line.total <> 0
+            GROUP BY line.tax_rate ORDER BY min(line.line_number)
+        )))
+        FROM credited
+    ) AS rates,
+    (
         SELECT json_agg(json_build_array(customer_id, type, external_reference, entry.id, number))
         FROM unnest(CAST(:reference_customers AS uuid[]), CAST(:reference_types AS text[]),
                 CAST(:references AS text[])) AS given (customer_id, type, external_reference)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from app.domain.booking import Contra, left_of
+from app.domain.booking import Booked, Contra, left_of
 from app.domain.drafts import AllocationDraft, Draft, EntryDraft, UndoDraft
 from app.domain.facts import Reference, StandingAllocation
 from app.domain.invoice import Product
@@ -20,6 +20,8 @@ from app.domain.subledger import KnownEntry
 from app.infra.database import Transaction
 from app.policies.actor import Actor
 from app.services.ledger.read_statement import Scopes, read_statement
+
+_NO_TAX = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +47,8 @@ class EarlierRequest:
 class Read:
     """The facts, typed. `earlier` is there only when the key was found taken.
 
-    `left`, by customer and debit: what credit notes have left of what the debits that drafts name
-    as `against` have booked.
+    `booked`, by customer and debit: what the debits that drafts name as `against` have booked, as
+    far as credit notes have left it.
     """
 
     posted_at: datetime
@@ -55,7 +57,7 @@ class Read:
     numbers: Sequence[int]
     customers: dict[UUID, CustomerRow]
     known: dict[UUID, list[KnownEntry]]
-    left: dict[UUID, dict[UUID, tuple[Contra, ...]]]
+    booked: dict[UUID, dict[UUID, Booked]]
     standing: dict[UUID, StandingAllocation]
     references: dict[Reference, tuple[UUID, str]]
     products: dict[str, Product]
@@ -166,7 +168,7 @@ def _typed(record: Mapping[str, Any]) -> Read:
             for id_, status, terms, visible, allowed in _rows(record["customers"])
         },
         known={customer_id: list(entries.values()) for customer_id, entries in known.items()},
-        left=_left(_rows(record["contra"])),
+        booked=_booked(_rows(record["contra"]), _rows(record["rates"])),
         references={
             (UUID(customer_id), EntryType(type_), reference): (UUID(id_), number)
             for customer_id, type_, reference, id_, number in _rows(record["references"])
@@ -178,20 +180,33 @@ def _typed(record: Mapping[str, Any]) -> Read:
     )
 
 
-def _left(rows: Iterable[list[Any]]) -> dict[UUID, dict[UUID, tuple[Contra, ...]]]:
-    booked: defaultdict[tuple[UUID, UUID], list[Contra]] = defaultdict(list)
-    returned: defaultdict[tuple[UUID, UUID], list[Contra]] = defaultdict(list)
-    for customer_id, entry_id, is_note, account, tax_rate, amount in rows:
-        contra = Contra(
+def _booked(
+    contra: Iterable[list[Any]], rates: Iterable[list[Any]]
+) -> dict[UUID, dict[UUID, Booked]]:
+    lines: defaultdict[tuple[str, str], list[Contra]] = defaultdict(list)
+    returned: defaultdict[tuple[str, str], list[Contra]] = defaultdict(list)
+    for customer_id, entry_id, is_note, account, tax_rate, amount in contra:
+        line = Contra(
             account=GeneralLedgerAccount(account),
             tax_rate=tax_rate and Decimal(tax_rate),
             amount=Decimal(amount),
         )
-        (returned if is_note else booked)[UUID(customer_id), UUID(entry_id)].append(contra)
-    left: defaultdict[UUID, dict[UUID, tuple[Contra, ...]]] = defaultdict(dict)
-    for (customer, entry), lines in booked.items():
-        left[customer][entry] = left_of(lines, returned[customer, entry])
-    return left
+        (returned if is_note else lines)[customer_id, entry_id].append(line)
+    rates_of = {
+        (customer_id, entry_id): tuple(map(Decimal, found))
+        for customer_id, entry_id, found in rates
+    }
+    booked: defaultdict[UUID, dict[UUID, Booked]] = defaultdict(dict)
+    for key, its_lines in lines.items():
+        customer_id, entry_id = map(UUID, key)
+        booked[customer_id][entry_id] = Booked(
+            left=left_of(its_lines, returned[key]),
+            # Without items, as of an opening balance, the journal says it.
+            rates=rates_of[key]
+            or tuple(filter(None, (it.tax_rate for it in its_lines)))
+            or (_NO_TAX,),
+        )
+    return booked
 
 
 def _earlier(record: Mapping[str, Any]) -> EarlierRequest | None:

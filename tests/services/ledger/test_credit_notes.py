@@ -10,9 +10,10 @@ import pytest
 
 from app.domain.errors import DomainError, ErrorCode
 from app.domain.invoice import LineItem
+from app.services.ledger.commands import post_entries
 from app.services.ledger.credit_notes import IssueCreditNote
 from app.services.ledger.invoices import PostInvoice
-from tests.factories import DAY, Books, make_customer
+from tests.factories import DAY, Books, make_customer, new_key
 
 Owner = asyncpg.Connection
 
@@ -181,21 +182,76 @@ async def test_without_a_debit_the_rate_says_what_tax_it_contains(
 
 
 @pytest.mark.parametrize(
-    ("tax_rate", "is_refused"), [("0.19", False), ("0.07", True), ("0", True), (None, False)]
+    ("items", "earlier", "amount", "tax_rate", "refused_for"),
+    [
+        ([("100", "0.19")], (), "11.90", "0.19", None),
+        ([("100", "0.19")], (), "11.90", None, None),
+        ([("100", "0.19")], (), "11.90", "0.07", ["0.1900"]),
+        ([("100", "0.19")], (), "11.90", "0", ["0.1900"]),
+        # What is left may be all tax, or none: the rate is that of what was booked.
+        ([("1.00", "0.19")], ("1.18",), "0.01", "0.19", None),
+        ([("1.00", "0.19")], ("1.18",), "0.01", "0", ["0.1900"]),
+        ([("0.02", "0.19")], (), "0.02", "0.19", None),
+        ([("0.02", "0.19")], (), "0.02", "0", ["0.1900"]),
+        ([("100", "0")], (), "10", "0", None),
+        ([("100", "0")], (), "10", "0.19", ["0.0000"]),
+        ([("100", "0.19"), ("100", "0")], (), "119", "0.19", ["0.1900", "0.0000"]),
+        ([("100", "0.19"), ("100", "0")], (), "100", "0", ["0.1900", "0.0000"]),
+        ([("100", "0.19"), ("100", "0.07")], (), "10", "0.07", ["0.1900", "0.0700"]),
+        ([("100", "0.19"), ("50", "0.19")], (), "10", "0.19", None),
+        ([("100", "0.19"), ("0", "0.07")], (), "10", "0.19", None),
+    ],
 )
-async def test_a_rate_beside_a_debit_must_be_the_debits(
-    books: Books, tax_rate: str | None, is_refused: bool
+async def test_a_rate_beside_a_debit_must_be_that_of_all_its_lines(
+    books: Books,
+    items: list[tuple[str, str]],
+    earlier: tuple[str, ...],
+    amount: str,
+    tax_rate: str | None,
+    refused_for: list[str] | None,
 ) -> None:
     customer = await make_customer(books.database)
-    sold = await invoice(books, customer, ("100", "0.19"))
-    if not is_refused:
-        await credit(books, customer, "11.90", sold, tax_rate)
+    sold = await invoice(books, customer, *items)
+    for each in earlier:
+        await credit(books, customer, each, sold)
+    if refused_for is None:
+        await credit(books, customer, amount, sold, tax_rate)
         return
     with pytest.raises(DomainError) as refusal:
-        await credit(books, customer, "11.90", sold, tax_rate)
+        await credit(books, customer, amount, sold, tax_rate)
     assert (refusal.value.code, refusal.value.path) == (ErrorCode.VALIDATION, ("taxRate",))
-    assert refusal.value.details is not None
-    assert refusal.value.details["ofTheDebit"] == ["0.1900"]
+    assert refusal.value.details == {
+        "taxRate": f"{Decimal(tax_rate or 0):.4f}",
+        "ofTheDebit": refused_for,
+    }
+
+
+async def test_two_notes_in_one_batch_share_what_is_left(books: Books, owner: Owner) -> None:
+    customer = await make_customer(books.database)
+    sold = await invoice(books, customer, ("1.01", "0.2"))
+
+    async def together(*amounts: str) -> list[list[tuple[str, str]]]:
+        notes = [
+            IssueCreditNote(
+                customer_id=customer,
+                transaction_date=DAY,
+                amount=Decimal(amount),
+                reason="Damaged",
+                against=sold,
+            )
+            for amount in amounts
+        ]
+        posted = await books.database.run(
+            lambda tx: post_entries(tx, books.actor, notes, idempotency_key=new_key())
+        )
+        return [await booked(owner, note) for note in posted.entry_ids]
+
+    with pytest.raises(DomainError) as refusal:
+        await together("0.61", "0.61")
+    assert refusal.value.details == {"asked": "0.61", "left": "0.60"}
+    taxes = [dict(note)["TAX_PAYABLE 0.2000"] for note in await together("0.40", "0.40", "0.41")]
+    assert taxes == ["0.07", "0.06", "0.07"]
+    assert await standing(owner, customer) == {}
 
 
 @pytest.mark.parametrize("tax_rate", ["-0.1", "1.1", "0.12345", "NaN"])
