@@ -22,6 +22,7 @@ from app.infra.database import Database
 from app.infra.log_in import warn_of_excess
 from app.infra.logging import configure_logging
 from app.infra.metrics import measure
+from app.infra.patience import ASIDE
 from app.infra.reaching import NotReady
 from app.infra.redis import new_client
 from app.infra.settings import Settings, SettingsError, read_settings
@@ -42,6 +43,7 @@ from app.services.auth.tokens import AccessTokens
 from app.services.auth.viewers import Viewers
 
 OPEN_AGAIN_SECONDS = 1.0
+ASIDE_CONNECTIONS = 2
 CANCEL_AGAIN_SECONDS = 0.1
 
 log = structlog.get_logger(__name__)
@@ -72,8 +74,17 @@ class _Server:
             pool_size=settings.database_pool_size,
             time_zone=settings.company_time_zone,
         )
+        # However much is read and posted, log-ins and probes find a connection.
+        self._aside = Database(
+            settings.database_url,
+            read_url=settings.database_read_url,
+            pool_size=ASIDE_CONNECTIONS,
+            time_zone=settings.company_time_zone,
+            patience=ASIDE,
+        )
         self._redis = new_client(settings.redis_url)
         self._viewers = Viewers(self._database)
+        self._viewers_aside = Viewers(self._aside)
         self._passwords = Passwords()
         self._issuer_http = new_http_client()
         authentication, local_login = self._authentication(settings)
@@ -92,6 +103,12 @@ class _Server:
             local_login=local_login,
         )
         self._measure(documents, program.plans)
+        health = Health(
+            database=self._aside,
+            redis=self._redis,
+            viewers=self._viewers_aside,
+            is_open=self.is_open,
+        )
         endpoints = Endpoints(
             graphql=GraphqlEndpoint(
                 Operations(graphql_schema, documents, program, self._turns),
@@ -100,13 +117,8 @@ class _Server:
                 is_open=self.is_open,
             ),
             ide=Ide(),
-            health=Health(
-                database=self._database,
-                redis=self._redis,
-                viewers=self._viewers,
-                is_open=self.is_open,
-            ),
-            metrics=Metrics(is_public=settings.metrics_public),
+            health=health,
+            metrics=Metrics(is_public=settings.metrics_public, read=health.observe),
         )
         self.app = build(
             endpoints, cors_origins=settings.cors_origins, lifespan=lambda _app: self._lifespan()
@@ -130,8 +142,8 @@ class _Server:
         secret_key = settings.secret_key.get_secret_value()
         tokens = AccessTokens(secret_key, timedelta(minutes=settings.access_token_minutes))
         local_login = LocalLogIn(
-            database=self._database,
-            viewers=self._viewers,
+            database=self._aside,
+            viewers=self._viewers_aside,
             passwords=self._passwords,
             tokens=tokens,
             limits=LogInLimits(self._redis, secret_key),
@@ -176,6 +188,7 @@ class _Server:
             gc.unfreeze()
             self._is_open = False
             await self._database.close()
+            await self._aside.close()
             await self._redis.aclose()
             await self._issuer_http.aclose()
             self._passwords.close()
@@ -183,13 +196,21 @@ class _Server:
 
     async def _opened(self) -> bool:
         try:
-            await self._database.open()
+            await self._open()
         except NotReady as error:
             log.warning("the database is not ready, trying again", reason=str(error))
         else:
             self._is_open = True
             await warn_of_excess(self._database)
         return self._is_open
+
+    async def _open(self) -> None:
+        await self._database.open()
+        try:
+            await self._aside.open()
+        except BaseException:
+            await self._database.close()
+            raise
 
     async def _open_later(self) -> None:
         opened = False

@@ -20,6 +20,7 @@ from app.infra.clock import Clock
 from app.infra.database import Database, Statement
 from app.infra.embedded import EmbeddedServerError, embedded_servers, with_addresses
 from app.infra.migrate import upgrade
+from app.infra.patience import WORKING
 from app.infra.programs import Program, ProgramError, keep_running
 from app.infra.reaching import NotReady
 from app.infra.settings import Settings
@@ -143,6 +144,7 @@ class _Supervisor:
             read_url=settings.database_read_url,
             pool_size=2,
             time_zone=settings.company_time_zone,
+            patience=WORKING,
         )
         await database.open()
         try:

@@ -16,6 +16,7 @@ from app.infra.broker import close_broker, open_broker
 from app.infra.clock import Clock
 from app.infra.database import Database
 from app.infra.log_in import warn_of_excess
+from app.infra.patience import WORKING
 from app.infra.reaching import NotReady
 from app.infra.settings import Settings, SettingsError
 from app.jobs.actors import declare_actors
@@ -173,6 +174,7 @@ def _database(settings: Settings, connections: int) -> Database:
         read_url=settings.database_read_url,
         pool_size=connections,
         time_zone=settings.company_time_zone,
+        patience=WORKING,
     )
 
 

@@ -50,6 +50,15 @@ def encode(type_name: str, row_id: UUID, customer_id: UUID | None = None) -> str
     return urlsafe_b64encode(raw).decode("ascii")
 
 
+def customer_named_by(text: str) -> UUID | None:
+    """The customer whose id, or whose row's id, this is; None for anything else."""
+    try:
+        decoded = decode(text)
+    except Invalid:
+        return None
+    return decoded.id if decoded.type_name == "Customer" else decoded.customer_id
+
+
 def decode(text: str, *path: str) -> GlobalId:
     """The parts of a global id; `Invalid` for anything this program cannot have issued."""
     try:

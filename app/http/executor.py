@@ -14,7 +14,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app.http import statuses
-from app.http.refusals import Refused, refusal_of, told_of_graphql
+from app.http.refusals import RETRY_AFTER, Refused, refusal_of, told_of_graphql
 from app.resolvers.context import Context
 
 
@@ -110,7 +110,7 @@ def _refuse_faults(told: list[dict[str, Any]]) -> None:
     """With no data at all, a fault of ours has its own status."""
     for code, fault in _FAULTS.items():
         if any(each["extensions"]["code"] == code for each in told):
-            raise Refused(fault, told)
+            raise Refused(fault, told, RETRY_AFTER if fault is statuses.UNAVAILABLE else ())
 
 
 _FAULTS = {each.code: each for each in (statuses.UNAVAILABLE, statuses.INTERNAL)}

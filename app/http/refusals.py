@@ -9,12 +9,14 @@ import structlog
 from graphql import GraphQLError
 
 from app.domain.errors import DomainError
-from app.http import statuses
+from app.http import sqlstates, statuses
 from app.http.statuses import Fault
+from app.infra.admission import Overloaded
+from app.infra.database import Interrupted
 from app.planner.documents import InvalidDocument
 from app.services.auth.identity import EXPIRED, IssuerUnavailable, TokenRefused
 
-RETRY_AFTER_SECONDS = b"2"
+RETRY_AFTER = ((b"retry-after", b"2"),)
 
 _EXPIRED = b'Bearer error="invalid_token", error_description="expired"'
 
@@ -23,17 +25,9 @@ CLOSE = ((b"connection", b"close"),)
 
 OUTAGES = (
     OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
     asyncpg.InternalClientError,  # the end of a connection that the driver has not noticed yet
 )
-"""What it looks like when PostgreSQL cannot be reached or went away."""
-
-TOO_MUCH = (asyncpg.QueryCanceledError, asyncpg.ProgramLimitExceededError)
-"""A statement that ran out of its time, or into a limit of PostgreSQL's own."""
+"""What it looks like when PostgreSQL cannot be reached or went away, and does not say so."""
 
 _AT = r"\A((?:Variable '\$\w+' has invalid (?:default )?value[^:]*: )?"
 _QUOTING = tuple(
@@ -90,20 +84,17 @@ def unauthenticated(reason: str | None = None, *, instead: Refused | None = None
 
 def refusal_of(error: Exception, request_id: str) -> Refused:
     """What the client is told of any exception; one that nobody foresaw is logged and masked."""
-    for expected, refused in _EXPECTED:
-        if isinstance(error, expected):
-            return refused(error)
+    for expected, told in _EXPECTED:
+        if isinstance(error, expected) and (refused := told(error)) is not None:
+            return refused
     log.error("internal error", exc_info=error)
     return Refused(statuses.INTERNAL, [masked(request_id)])
 
 
-def unavailable() -> Refused:
-    """Something this program needs is away."""
-    return refusal(
-        statuses.UNAVAILABLE,
-        "Not available at this moment: try again shortly.",
-        headers=((b"retry-after", RETRY_AFTER_SECONDS),),
-    )
+def unavailable(message: str = "Not available at this moment: try again shortly.") -> Refused:
+    """Something this program needs is away, or taken: the same request may be sent again."""
+    told = typed(statuses.UNAVAILABLE.code, message, details={"retryable": True})
+    return Refused(statuses.UNAVAILABLE, [told], RETRY_AFTER)
 
 
 def masked(request_id: str) -> dict[str, Any]:
@@ -147,6 +138,24 @@ def _away(error: Exception) -> Refused:
     return unavailable()
 
 
+def _of_postgresql(error: asyncpg.PostgresError) -> Refused | None:
+    meaning = sqlstates.meaning_of(error)
+    if meaning is None:
+        return None
+    log.warning("PostgreSQL refuses", sqlstate=error.sqlstate, reason=type(error).__name__)
+    if meaning.is_retryable:
+        return unavailable(meaning.message)
+    return refusal(meaning.fault, meaning.message)
+
+
+def _overloaded(_error: Exception) -> Refused:
+    return unavailable("Too many are at work already: try again shortly.")
+
+
+def _interrupted(_error: Exception) -> Refused:
+    return unavailable("This took too long, and nothing was done: try again.")
+
+
 def _refused_by_rule(error: DomainError) -> Refused:
     seconds = (error.details or {}).get("retryAfterSeconds")
     headers = () if seconds is None else ((b"retry-after", b"%d" % seconds),)
@@ -154,12 +163,14 @@ def _refused_by_rule(error: DomainError) -> Refused:
 
 
 _Kind = type[Exception] | tuple[type[Exception], ...]
-_EXPECTED: tuple[tuple[_Kind, Callable[[Any], Refused]], ...] = (
+_EXPECTED: tuple[tuple[_Kind, Callable[[Any], Refused | None]], ...] = (
     (Refused, lambda error: error),
     (DomainError, _refused_by_rule),
     (InvalidDocument, lambda error: _invalid(error.errors)),
     (GraphQLError, lambda error: _invalid([error])),
-    (TOO_MUCH, lambda _error: refusal(statuses.INVALID, "This reads too much: ask for less.")),
+    (Overloaded, _overloaded),
+    (Interrupted, _interrupted),
+    (asyncpg.PostgresError, _of_postgresql),
     (TokenRefused, lambda error: unauthenticated(error.reason)),
     ((IssuerUnavailable, *OUTAGES), _away),
 )

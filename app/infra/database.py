@@ -10,17 +10,28 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as AsyncpgDialect  # noqa: N812 - it is a class
 
+from app.infra.admission import Admission, Share
+from app.infra.connection import Connection, ConnectionLost, is_there, keep_alive
+from app.infra.patience import ANSWERING, Patience
 from app.infra.reaching import reaching
 from app.infra.read_pool import ReadPool
 
 APPLICATION_ROLE = "customer_flow_app"
 READER_ROLE = "customer_flow_read"
 MAX_ATTEMPTS = 5
+CONNECT_SECONDS = 5.0
+
+RESERVED_PLACES = 2
+CUSTOMERS_AT_ONCE = 4
+MOST_OF_USER = 300
+MOST_OF_CUSTOMER = 50
+"""So many wait at most, for one user and for one customer."""
 
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _DIALECT = AsyncpgDialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves it untyped
@@ -90,8 +101,8 @@ class Transaction:
         await self.connection.executemany(statement.sql, [statement.arguments(row) for row in rows])
 
 
-class ConnectionLost(ConnectionError):
-    """The connection ended in a transaction, which may have been committed if it was at its end."""
+class Interrupted(Exception):
+    """PostgreSQL has ended a transaction's statement, by its time or by hand: nothing is done."""
 
 
 class Rollback(Exception):
@@ -112,14 +123,17 @@ class Database:
         read_url: str | None = None,
         pool_size: int = 10,
         time_zone: str = "UTC",
+        patience: Patience = ANSWERING,
     ) -> None:
         self._url = url
         self._read_url = read_url
         self._pool_size = pool_size
+        self._patience = patience
         # What `company_today()` goes by: the day in accounting is told by PostgreSQL's clock.
         self._company = {"customer_flow.time_zone": time_zone}
         self._write: asyncpg.Pool[asyncpg.Record] | None = None
         self._read: ReadPool | None = None
+        self._admission = Admission(pool_size, patience.place)
 
     async def open(self) -> None:
         """Connect both pools, or none. Raises NotReady."""
@@ -127,6 +141,7 @@ class Database:
             self._url,
             "DATABASE_URL",
             self._pool_size,
+            self._patience,
             {
                 **self._company,
                 "role": APPLICATION_ROLE,
@@ -138,7 +153,7 @@ class Database:
             },
         )
         try:
-            self._read = ReadPool(await self._new_read_pool(), self._pool_size)
+            self._read = ReadPool(await self._new_read_pool(), self._pool_size, self._patience)
         except BaseException:
             await self.close()
             raise
@@ -148,13 +163,13 @@ class Database:
             self._read_url or self._url,
             "DATABASE_READ_URL" if self._read_url else "DATABASE_URL",
             self._pool_size,
+            self._patience,
             {
                 **self._company,
                 "role": READER_ROLE,
                 "application_name": "customer-flow read",
                 "default_transaction_read_only": "on",
                 "jit": "off",
-                "statement_timeout": "30s",
             },
         )
 
@@ -179,34 +194,66 @@ class Database:
             raise RuntimeError("the database is not open")
         return self._write
 
+    @property
+    def waiting(self) -> int:
+        """Transactions that wait for a place."""
+        return self._admission.waiting
+
+    def share_of_user(self, user_id: UUID) -> Share:
+        """Nearly all of the places: what is left is for everybody else."""
+        return Share(("user", user_id), max(1, self._pool_size - RESERVED_PLACES), MOST_OF_USER)
+
+    def share_of_customer(self, customer_id: UUID) -> Share:
+        """Postings to one account go one after the other: more than a few only wait."""
+        share = max(1, self._pool_size // CUSTOMERS_AT_ONCE)
+        return Share(("customer", customer_id), share, MOST_OF_CUSTOMER)
+
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *shares: Share) -> AsyncIterator[Transaction]:
         """One transaction that commits at the end of the block, or rolls back if it raises.
 
-        Raises ConnectionLost.
+        It has one of the places of these shares. Raises ConnectionLost and Overloaded.
         """
-        async with self.write_pool.acquire() as connection:
+        await self._admission.enter(shares)
+        try:
+            connection = await self._borrowed()
             try:
-                async with connection.transaction():
+                async with _committed(connection):
                     yield Transaction(connection)
-            except asyncpg.InterfaceError as error:
-                # Leaving a transaction whose connection has gone, the driver hides why it raised.
-                if _is_closed(connection):
-                    raise ConnectionLost from error
+            except ConnectionLost:
+                # What made one connection silent has most likely done so to all of them.
+                await self.write_pool.expire_connections()
                 raise
+            finally:
+                await self.write_pool.release(connection)
+        finally:
+            self._admission.leave(shares)
 
-    async def run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def _borrowed(self) -> "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]":
+        """A connection that answers; those that do not any more are replaced."""
+        pool = self.write_pool
+        for _ in range(self._pool_size + 1):
+            connection = await pool.acquire(timeout=self._patience.place)
+            if await is_there(connection):
+                return connection
+            await pool.release(connection)
+            await pool.expire_connections()
+        raise ConnectionLost
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]], *shares: Share) -> T:
         """Commit `work` as a whole; repeat the whole on deadlock or serialization failure.
 
         At most `MAX_ATTEMPTS` times, with jitter. `Rollback` undoes everything and returns its
-        result.
+        result. Raises ConnectionLost, Overloaded and Interrupted.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                async with self.transaction() as tx:
+                async with self.transaction(*shares) as tx:
                     return await work(tx)
             except Rollback as rollback:
                 return rollback.result  # type: ignore[no-any-return]
+            except asyncpg.QueryCanceledError as error:
+                raise Interrupted from error
             except _RETRIED:
                 if attempt == MAX_ATTEMPTS:
                     raise
@@ -214,15 +261,36 @@ class Database:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
+@asynccontextmanager
+async def _committed(
+    connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]",
+) -> AsyncIterator[None]:
+    try:
+        async with connection.transaction():
+            yield
+    except asyncpg.InterfaceError as error:
+        # Leaving a transaction whose connection has gone, the driver hides why it raised.
+        if _is_closed(connection):
+            raise ConnectionLost from error
+        raise
+
+
 async def _pool(
-    url: str, setting: str, size: int, server_settings: dict[str, str]
+    url: str, setting: str, size: int, patience: Patience, server_settings: dict[str, str]
 ) -> "asyncpg.Pool[asyncpg.Record]":
+    async def begin(connection: Any) -> None:
+        connection.silence_seconds = patience.silence
+        await keep_alive(connection)
+
     with reaching(url, setting):
         return await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=size,
-            server_settings={"timezone": "UTC", **server_settings},
+            timeout=CONNECT_SECONDS,
+            connection_class=Connection,
+            init=begin,
+            server_settings={"timezone": "UTC", **patience.settings(), **server_settings},
             statement_cache_size=300,
             max_cacheable_statement_size=64 * 1024,
             max_cached_statement_lifetime=0,

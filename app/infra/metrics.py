@@ -11,6 +11,7 @@ __all__ = [
     "CONTENT_TYPE_LATEST",
     "measure",
     "observe_connection_end",
+    "observe_need",
     "observe_request",
     "rendered",
 ]
@@ -34,6 +35,12 @@ CONNECTIONS_ENDED = Counter(
     ["reason"],
 )
 
+NEEDS = Gauge(
+    "customer_flow_need_fulfilled",
+    "1 when what this process needs was there at the last probe, else 0.",
+    ["need"],
+)
+
 # A labelled child is looked up under a lock; there are few of them, and each request needs two.
 _requests: dict[tuple[str, int], Counter] = {}
 _seconds: dict[str, Histogram] = {}
@@ -53,6 +60,11 @@ def observe_request(kind: str | None, status: int, seconds: float) -> None:
 def observe_connection_end(reason: str) -> None:
     """The server has ended a connection, or turned one away. `reason` is of a closed set."""
     CONNECTIONS_ENDED.labels(reason).inc()
+
+
+def observe_need(name: str, *, is_fine: bool) -> None:
+    """A probe has found how a need stands. `name` is of a closed set."""
+    NEEDS.labels(name).set(is_fine)
 
 
 def measure(name: str, description: str, read: Callable[[], float]) -> None:

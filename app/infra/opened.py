@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from app.infra.database import Database
 from app.infra.embedded import connected
 from app.infra.migrate import require_head
+from app.infra.patience import WORKING
 from app.infra.settings import Settings
 
 
@@ -20,6 +21,7 @@ async def opened_database(settings: Settings, *, pool_size: int = 10) -> AsyncIt
             read_url=known.database_read_url,
             pool_size=pool_size,
             time_zone=known.company_time_zone,
+            patience=WORKING,
         )
         await database.open()
         try:

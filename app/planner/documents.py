@@ -39,7 +39,7 @@ RULES = tuple(each for each in specified_rules if each is not OverlappingFieldsC
 MAX_MUTATIONS = 20
 """Of one operation. They are carried out one after the other."""
 
-MAX_EXECUTED_VALUES = 4000
+MAX_EXECUTED_VALUES = 6000
 """Of one operation, completed one by one on the event loop."""
 
 MAX_INTROSPECTED_VALUES = 150_000

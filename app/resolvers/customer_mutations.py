@@ -32,12 +32,15 @@ Service = Callable[[Transaction, Actor], Awaitable[UUID]]
 
 
 async def _change(
-    info: Info[Context, None], meta: inputs.Meta | None, service: Service
+    info: Info[Context, None],
+    meta: inputs.Meta | None,
+    service: Service,
+    about: str | None = None,
 ) -> CustomerPayload:
     async def work(tx: Transaction, actor: Actor) -> Keys:
         return {"customer_id": await service(tx, actor)}
 
-    return await carry_out(info, CustomerPayload, meta, work)
+    return await carry_out(info, CustomerPayload, meta, work, about=about)
 
 
 @strawberry.type
@@ -91,7 +94,7 @@ class CustomerMutations:
             )
             return await update_customer(tx, actor, command)
 
-        return await _change(info, input.meta, service)
+        return await _change(info, input.meta, service, about=input.id)
 
     @strawberry.mutation
     async def assign_customer(
@@ -109,7 +112,7 @@ class CustomerMutations:
             )
             return await assign_customer(tx, actor, command)
 
-        return await _change(info, input.meta, service)
+        return await _change(info, input.meta, service, about=input.id)
 
     @strawberry.mutation
     async def delete_customer(
@@ -127,7 +130,7 @@ class CustomerMutations:
             )
             return await delete_customer(tx, actor, command)
 
-        return await _change(info, input.meta, service)
+        return await _change(info, input.meta, service, about=input.id)
 
     @strawberry.mutation
     async def restore_customer(
@@ -143,7 +146,7 @@ class CustomerMutations:
             )
             return await restore_customer(tx, actor, command)
 
-        return await _change(info, input.meta, service)
+        return await _change(info, input.meta, service, about=input.id)
 
 
 _PLAIN = (

@@ -9,16 +9,18 @@ of the request is done.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import orjson
 from strawberry import UNSET
 from strawberry.types import Info
 
-from app.domain import text
+from app.domain import global_id, text
 from app.domain.errors import DomainError, Invalid
+from app.infra.admission import Share
 from app.infra.database import Rollback, Transaction
-from app.planner.plans import Answer, Stale
+from app.planner.plans import Answer, Plan, Stale
 from app.policies.actor import Actor
 from app.resolvers.context import Context, Refusals
 from app.resolvers.reading import MAX_ATTEMPTS, note, plan_selection, run, selected_under
@@ -42,12 +44,16 @@ async def carry_out(
     meta: Meta | None,
     work: Work,
     *,
+    about: str | None = None,
     may_change_actor: bool = False,
 ) -> P:
     """The payload's finished JSON, or a payload object that says why not.
 
     `payload` is the mutation's payload type; refused, it is made with nothing but its errors. The
     finished JSON stands in for an object of that type: the executor passes it on whole.
+
+    `about` is an id in the input that names the customer, if one does: with the user it says whose
+    share of the connections this takes.
 
     With `may_change_actor` the payload is for the actor as the work has made them, and so is
     whatever follows in the request: their token may have been made for who they were.
@@ -57,13 +63,15 @@ async def carry_out(
     place, selection_sets = selected_under(info, whole_field=False)
     type_name = payload.__name__
 
-    async def attempt(tx: Transaction) -> tuple[Answer, Actor]:
-        actor = context.signed_in()
+    async def planned(actor: Actor) -> Plan:
+        return await plan_selection(context, place, type_name, selection_sets, actor)
+
+    async def attempt(tx: Transaction, actor: Actor, plan: Plan) -> tuple[Answer, Actor]:
         text.opaque(mutation_id, "meta", "clientMutationId")
         keys = await work(tx, actor)
         if may_change_actor:
             actor = await _changed(context, tx, actor)
-        plan = await plan_selection(context, place, type_name, selection_sets, actor)
+            plan = await planned(actor)
         extra = {"user_errors": "[]", "client_mutation_id": mutation_id, **keys}
         answer = await _read_in_time(run(plan, tx.connection, context, actor, extra))
         if dry_run:
@@ -74,7 +82,12 @@ async def carry_out(
 
     for _ in range(MAX_ATTEMPTS):
         try:
-            answer, context.actor = await context.program.database.run(attempt)
+            # Before any connection is taken and anything locked: a payload may be long in planning.
+            actor = context.signed_in()
+            plan = await planned(actor)
+            answer, context.actor = await context.program.database.run(
+                partial(attempt, actor=actor, plan=plan), *_shares(context, about)
+            )
         except Stale:
             context.actor = await context.actor_now()
             continue
@@ -102,6 +115,13 @@ async def record_refusals(context: Context) -> None:
             await audit.record_refusal(tx, each.actor, each.action, each.error, count=each.count)
 
     await context.program.database.run(record)
+
+
+def _shares(context: Context, about: str | None) -> tuple[Share, ...]:
+    database = context.program.database
+    of_user = database.share_of_user(context.signed_in().user_id)
+    customer_id = None if about is None else global_id.customer_named_by(about)
+    return (of_user,) if customer_id is None else (of_user, database.share_of_customer(customer_id))
 
 
 def refused(payload: type[P], error: DomainError, mutation_id: str | None = None) -> P:

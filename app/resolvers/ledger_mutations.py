@@ -26,6 +26,7 @@ async def _post(
     info: Info[Context, None],
     key: str,
     meta: inputs.Meta | None,
+    about: str,
     parse: Callable[[], Command],
 ) -> LedgerPayload:
     """Carry out one posting command. `parse` reads the input: its refusals are `userErrors` too."""
@@ -46,7 +47,7 @@ async def _post(
             "replayed": posted.replayed,
         }
 
-    return await carry_out(info, LedgerPayload, meta, work)
+    return await carry_out(info, LedgerPayload, meta, work, about=about)
 
 
 @strawberry.type
@@ -71,7 +72,7 @@ class LedgerMutations:
                 line_items=tuple(_line(each) for each in input.line_items),
             )
 
-        return await _post(info, input.idempotency_key, input.meta, parse)
+        return await _post(info, input.idempotency_key, input.meta, input.customer, parse)
 
     @strawberry.mutation
     async def record_payment(
@@ -93,7 +94,7 @@ class LedgerMutations:
                 auto_allocate=input.auto_allocate is not False,
             )
 
-        return await _post(info, input.idempotency_key, input.meta, parse)
+        return await _post(info, input.idempotency_key, input.meta, input.customer, parse)
 
     @strawberry.mutation
     async def issue_credit_note(
@@ -116,7 +117,7 @@ class LedgerMutations:
                 external_reference=text_or_none(input.external_reference),
             )
 
-        return await _post(info, input.idempotency_key, input.meta, parse)
+        return await _post(info, input.idempotency_key, input.meta, input.customer, parse)
 
     @strawberry.mutation
     async def allocate(
@@ -135,7 +136,7 @@ class LedgerMutations:
                 allocations=_wanted(input.allocations, customer_id) or (),
             )
 
-        return await _post(info, input.idempotency_key, input.meta, parse)
+        return await _post(info, input.idempotency_key, input.meta, input.credit, parse)
 
     @strawberry.mutation
     async def undo_allocation(
@@ -153,7 +154,7 @@ class LedgerMutations:
                 reason=input.reason,
             )
 
-        return await _post(info, input.idempotency_key, input.meta, parse)
+        return await _post(info, input.idempotency_key, input.meta, input.allocation, parse)
 
 
 def _customer(text: str) -> UUID:

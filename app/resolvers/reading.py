@@ -64,7 +64,9 @@ class Reader:
         for _ in range(MAX_ATTEMPTS):
             actor = context.signed_in()
             try:
-                return await run(await plan_for(actor), pool, context, actor, extra)
+                plan = await plan_for(actor)
+                share = context.program.database.share_of_user(actor.user_id)
+                return await run(plan, pool.within(share), context, actor, extra)
             except Stale:
                 context.actor = await context.actor_now()
             except (DomainError, asyncpg.PostgresError):

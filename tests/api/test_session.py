@@ -114,8 +114,8 @@ async def test_every_wrong_log_in_looks_alike(house: House) -> None:
         await house.log_in(email, "wrong"),
         await house.log_in("nobody@example.com"),
         await house.log_in(suspended),
-        await house.log_in("a" * 10_000),
-        await house.log_in(email, "x" * 10_000),
+        await house.log_in("a" * 5_000),
+        await house.log_in(email, "x" * 5_000),
         await house.log_in(email, "\N{SNOWMAN}\x01"),
     ]
     assert all(answer == answers[0] for answer in answers)
@@ -159,7 +159,7 @@ async def test_a_refresh_token_is_good_once(house: House) -> None:
         assert refused["accessToken"] is None
 
 
-@pytest.mark.parametrize("token", ["", "x", "A" * 43, "é" * 43, "A" * 100_000])
+@pytest.mark.parametrize("token", ["", "x", "A" * 43, "é" * 43, "A" * 5_000])
 async def test_what_is_no_refresh_token_is_refused(house: House, token: str) -> None:
     (error,) = (await house.refresh(token))["userErrors"]
     assert (error["code"], error["path"]) == ("FORBIDDEN", ["refreshToken"])

@@ -61,7 +61,7 @@ async def test_without_a_database_the_server_starts_and_says_to_try_again(
 
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
-    assert answer.json()["errors"][0]["extensions"] == {"code": "UNAVAILABLE"}
+    assert answer.json()["errors"][0]["extensions"] == {"code": "UNAVAILABLE", "retryable": True}
     assert str(tmp_path) not in answer.text
     assert alive.status_code == 200
 

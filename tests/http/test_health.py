@@ -7,7 +7,7 @@ import httpx
 
 from tests.http.calling import SomeSettings, served
 
-ALL = ("database", "migrations", "policy", "redis")
+ALL = ("database", "migrations", "policy", "writes", "redis")
 
 
 async def test_all_is_there(http: httpx.AsyncClient) -> None:
@@ -15,20 +15,39 @@ async def test_all_is_there(http: httpx.AsyncClient) -> None:
 
     assert (alive.status_code, ready.status_code) == (200, 200)
     assert alive.json() == {"status": "ok"}
-    assert ready.json() == {**dict.fromkeys(ALL, "ok"), "missing": []}
+    assert ready.json() == {**dict.fromkeys(ALL, "ok"), "missing": [], "degraded": []}
     assert ready.headers["cache-control"] == "no-store"
 
 
-async def test_without_redis_it_lives_and_is_not_ready(
+async def test_without_redis_it_is_ready_for_what_goes_without(
     settings_with: SomeSettings, tmp_path: Path
 ) -> None:
     async with served(settings_with(redis_url=f"unix://{tmp_path}/none.sock")) as http:
         alive, ready = await http.get("/healthz"), await http.get("/readyz")
+        metrics = await http.get("/metrics")
 
-    assert alive.status_code == 200
-    assert ready.status_code == 503
-    assert ready.json()["missing"] == ["redis"]
+    assert alive.status_code == ready.status_code == 200
+    assert (ready.json()["missing"], ready.json()["degraded"]) == ([], ["redis"])
+    assert ready.json()["redis"] == "does not answer"
     assert str(tmp_path) not in ready.text
+    assert 'customer_flow_need_fulfilled{need="redis"} 0.0' in metrics.text
+    assert 'customer_flow_need_fulfilled{need="writes"} 1.0' in metrics.text
+
+
+async def test_a_database_that_takes_no_writes_is_ready_for_reading(
+    settings_with: SomeSettings, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    name = await owner.fetchval("SELECT current_database()")
+    await owner.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    try:
+        async with served(settings_with()) as http:
+            ready = await http.get("/readyz")
+    finally:
+        await owner.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+    assert ready.status_code == 200
+    assert (ready.json()["missing"], ready.json()["degraded"]) == ([], ["writes"])
+    assert ready.json()["writes"] == "takes no writes: it is read only"
 
 
 async def test_without_a_database_everything_in_it_is_missing(

@@ -190,7 +190,9 @@ async def test_a_time_that_a_wrong_clock_dealt_with_is_due_when_it_comes(
     await eventually(have_caught_up)
     ahead = await owner.fetch("SELECT job FROM scheduled_runs WHERE scheduled_for > now()")
     assert [row["job"] for row in ahead] == ["sample"]
-    (warned,) = [orjson.loads(line) for line in workers.log.splitlines() if '"warning"' in line]
+    logged = [orjson.loads(line) for line in workers.log.splitlines() if '"warning"' in line]
+    # The tests' own log-in owns the tables, which is told, too.
+    (warned,) = [each for each in logged if each["event"] != "more rights than are needed"]
     assert (warned["event"], warned["times"]) == (
         "times of the future had been dealt with: a clock is or was wrong",
         6,

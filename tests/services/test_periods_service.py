@@ -16,7 +16,7 @@ from app.policies.actor import Actor
 from app.policies.roles import Role
 from app.services.periods import CreateFiscalYear, create_fiscal_year
 from tests.conftest import own_database
-from tests.factories import Books, actor_for, make_customer, make_year
+from tests.factories import Books, actor_for, make_customer
 from tests.invariants import snapshot
 from tests.waiting import until_waiting
 
@@ -202,29 +202,6 @@ async def test_what_lies_before_a_closed_period_is_born_closed(
     with pytest.raises(DomainError) as refusal:
         await Books(database, actor).invoice(customer, "100", on=date(2025, 12, 31))
     assert refusal.value.code is ErrorCode.PERIOD_CLOSED
-
-
-@pytest.mark.parametrize("status", ["CLOSING", "CLOSED", "LOCKED"])
-@pytest.mark.parametrize("name", ["2098-01", "2098-Q3", "FY2098"])
-async def test_nothing_is_posted_before_what_is_shut_wherever_that_is(
-    database: Database, owner: Owner, status: str, name: str
-) -> None:
-    await make_year(database, 2026)
-    await make_year(database, 2098)
-    await owner.execute("UPDATE accounting_periods SET status = $2 WHERE name = $1", name, status)
-    books = Books(database, await actor_for(database))
-    customer = await make_customer(database)
-    with pytest.raises(DomainError) as refusal:
-        await books.invoice(customer, "100", on=date(2026, 3, 10))
-    assert (refusal.value.code, refusal.value.path) == (
-        ErrorCode.PERIOD_CLOSED,
-        ("transactionDate",),
-    )
-    assert refusal.value.details == {
-        "accountingDate": "2026-03-10",
-        "period": name,
-        "status": status,
-    }
 
 
 async def test_quarters_that_come_later_are_closed_where_they_lie_before_what_is(
