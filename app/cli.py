@@ -176,16 +176,27 @@ def seed() -> None:
     _log(settings)
     with _explained():
         loaded = asyncio.run(_seed(settings))
-    typer.echo("Loaded the demo data." if loaded else "The database is not empty: left as it is.")
+    if loaded is None:
+        typer.echo("The database is not empty: left as it is.")
+        return
+    typer.echo("Loaded the demo data.")
+    for email, password in loaded:
+        typer.echo(f"{email}  {password}")
 
 
-async def _seed(settings: "Settings") -> bool:
+async def _seed(settings: "Settings") -> list[tuple[str, str]] | None:
+    """Log-ins with passwords of their own, to be shown once: none at home. None: not loaded."""
     from app.infra.clock import Clock
     from app.infra.opened import opened_database
     from app.services import demo
+    from app.services.demo.company import passwords_of_their_own, rows
 
+    passwords = None if settings.is_at_home else passwords_of_their_own()
     async with opened_database(settings) as database:
-        return await demo.seed(database, Clock(settings.company_time_zone))
+        clock = Clock(settings.company_time_zone)
+        if not await demo.seed(database, clock, passwords=passwords):
+            return None
+    return rows(passwords or {})
 
 
 @app.command(name="import")

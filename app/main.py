@@ -148,6 +148,7 @@ class _Server:
             tokens=tokens,
             limits=LogInLimits(self._redis, secret_key),
             refresh_lifetime=timedelta(days=settings.refresh_token_days),
+            takes_demo_password=settings.is_unreachable,
         )
         return Authentication(tokens, self._viewers), local_login
 

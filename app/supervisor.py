@@ -27,6 +27,7 @@ from app.infra.settings import Settings
 from app.infra.terminal import Terminal
 from app.models import users
 from app.services.demo import seed
+from app.services.demo.company import passwords_of_their_own, rows
 from app.services.first_admin import HAS_ADMIN
 
 PORT_SECONDS = 5.0
@@ -148,8 +149,7 @@ class _Supervisor:
         )
         await database.open()
         try:
-            if settings.demo_data and await seed(database, Clock(settings.company_time_zone)):
-                self._terminal.say("Loaded demo data into the empty database")
+            await self._seed(database)
             async with database.transaction() as transaction:
                 found = await transaction.fetch(DEMO_USERS)
                 has_admin = await transaction.fetchval(HAS_ADMIN)
@@ -158,6 +158,22 @@ class _Supervisor:
         return _WhoIsThere(
             demo=[(" ".join(user["roles"]), user["email"]) for user in found], has_admin=has_admin
         )
+
+    async def _seed(self, database: Database) -> None:
+        """Demo data at home, and elsewhere where they are asked for: then with passwords that
+        nobody can guess, shown once and kept nowhere.
+        """
+        at_home = self._settings.is_at_home
+        wanted = at_home if self._settings.demo_data is None else self._settings.demo_data
+        passwords = None if at_home else passwords_of_their_own()
+        clock = Clock(self._settings.company_time_zone)
+        if not wanted or not await seed(database, clock, passwords=passwords):
+            return
+        self._terminal.say("Loaded demo data into the empty database")
+        if passwords is not None:
+            self._terminal.show(
+                "Demo log-ins and their passwords, shown only now:", rows(passwords)
+            )
 
     async def _announce(self, users: "_WhoIsThere") -> None:
         """Wait until the API server is ready, then say where it is and who can log in."""
@@ -180,7 +196,7 @@ class _Supervisor:
                 ("Data", str(self._settings.data_dir)),
             ],
         )
-        if users.demo:
+        if users.demo and self._settings.is_at_home:
             self._terminal.show("Demo log-ins, password demo:", users.demo)
         if not users.has_admin:
             self._terminal.show("There is no active administrator. To make one:", [_CREATE_ADMIN])

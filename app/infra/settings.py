@@ -7,7 +7,7 @@ settings, so that logging them gives nothing away.
 import os
 import secrets
 from functools import cached_property
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -70,8 +70,8 @@ class Settings(BaseSettings):
     )
     """Home of the embedded servers and of what this installation has to remember. Absolute."""
 
-    demo_data: bool = True
-    """Whether `up` loads demo data into an empty database."""
+    demo_data: bool | None = None
+    """Whether `up` loads demo data into an empty database. Unset: only at home (`is_at_home`)."""
 
     company_time_zone: str = "UTC"
     """IANA zone that decides what day it is in accounting."""
@@ -247,6 +247,22 @@ class Settings(BaseSettings):
         if self.database_url is None and (self.database_migration_url or self.database_read_url):
             raise ValueError("DATABASE_MIGRATION_URL and DATABASE_READ_URL need DATABASE_URL")
         return self
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether nobody but who is at this machine reaches the API server."""
+        try:
+            is_loopback = ip_address(self.host).is_loopback
+        except ValueError:
+            is_loopback = self.host == "localhost"
+        return is_loopback and not self.trusted_proxies
+
+    @property
+    def is_at_home(self) -> bool:
+        """Unreachable, and on a database of our own: where a password that everybody knows does no
+        harm.
+        """
+        return self.is_unreachable and self.database_url is None
 
     @property
     def owner_url(self) -> str:

@@ -13,7 +13,7 @@ from app.policies.roles import Role
 from app.services.auth.passwords import Passwords
 from app.services.auth.viewers import Viewers
 from app.services.demo import seed
-from app.services.demo.company import PASSWORD
+from app.services.demo.company import PASSWORD, passwords_of_their_own
 from tests.conftest import own_database
 from tests.invariants import broken, snapshot
 
@@ -188,3 +188,22 @@ async def test_it_is_the_same_on_the_same_day(fresh: str, database: Database) ->
     async with other.transaction() as tx, database.transaction() as first:
         assert await tx.connection.fetchval(content) == await first.connection.fetchval(content)
     await other.close()
+
+
+async def test_elsewhere_each_log_in_has_a_password_of_its_own(fresh: str) -> None:
+    database = Database(fresh, pool_size=2)
+    await database.open()
+    given = passwords_of_their_own()
+    assert await seed(database, passwords=given)
+    await database.close()
+    connection = await asyncpg.connect(fresh)
+    users = await connection.fetch("SELECT email, password_hash FROM users")
+    await connection.close()
+    passwords = Passwords()
+    assert {user["email"] for user in users} == {f"{login}@demo.example" for login in given}
+    for user in users:
+        own = given[user["email"].partition("@")[0]]
+        assert (await passwords.verify(user["password_hash"], own)).is_right
+        assert not (await passwords.verify(user["password_hash"], PASSWORD)).is_right
+    passwords.close()
+    assert len(set(given.values())) == len(given)

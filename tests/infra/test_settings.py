@@ -35,7 +35,8 @@ def test_an_empty_environment_means_the_documented_defaults(
     assert (settings.access_token_minutes, settings.refresh_token_days) == (10, 30)
     assert settings.body_limit_bytes == 1_000_000
     assert settings.housekeeping_days == 30
-    assert settings.demo_data
+    assert settings.demo_data is None
+    assert settings.is_at_home
     assert settings.cors_origins == settings.trusted_proxies == ()
     assert not settings.data_dir.exists(), "reading settings makes nothing"
 
@@ -256,3 +257,23 @@ def test_settings_do_not_change() -> None:
     settings = read_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 1  # type: ignore[misc] # the refusal is what is tested
+
+
+@pytest.mark.parametrize(
+    ("given", "is_unreachable", "is_at_home"),
+    [
+        ({}, True, True),
+        ({"host": "localhost"}, True, True),
+        ({"host": "::1"}, True, True),
+        ({"host": "127.3.2.1"}, True, True),
+        ({"host": "0.0.0.0"}, False, False),  # noqa: S104 - judged, not bound to
+        ({"host": "::"}, False, False),
+        ({"host": "192.168.0.7"}, False, False),
+        ({"host": "books.example"}, False, False),
+        ({"trusted_proxies": "127.0.0.1/32"}, False, False),
+        ({"database_url": "postgresql://db.example/books"}, True, False),
+    ],
+)
+def test_who_can_come_in(given: dict[str, str], *, is_unreachable: bool, is_at_home: bool) -> None:
+    settings = Settings(**given)
+    assert (settings.is_unreachable, settings.is_at_home) == (is_unreachable, is_at_home)

@@ -19,7 +19,7 @@ from app.policies.actor import Actor
 from app.services.auth import attempts, refresh_tokens
 from app.services.auth.attempts import Refused
 from app.services.auth.limits import LogInLimits, TooManyAttempts
-from app.services.auth.passwords import Passwords
+from app.services.auth.passwords import MINIMUM_CHARACTERS, Passwords
 from app.services.auth.refresh_tokens import NotRotated, Rotated
 from app.services.auth.tokens import AccessTokens
 from app.services.auth.viewers import Viewers
@@ -85,7 +85,11 @@ class SignedIn:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalLogIn:
-    """What logging in needs; made by a composition root, unless an outside issuer does it."""
+    """What logging in needs; made by a composition root, unless an outside issuer does it.
+
+    `takes_demo_password`: passwords that are too short for anybody, as the demo log-ins have, open
+    something only where nobody else comes.
+    """
 
     database: Database
     viewers: Viewers
@@ -93,11 +97,12 @@ class LocalLogIn:
     tokens: AccessTokens
     limits: LogInLimits
     refresh_lifetime: timedelta
+    takes_demo_password: bool = False
 
 
 async def login(local: LocalLogIn | None, command: LogIn) -> SignedIn:
     """Raises FORBIDDEN, RATE_LIMITED with `retryAfterSeconds`, INVALID_STATE or CONFLICT."""
-    local = _here(local)
+    local = here(local)
     await _admit(local, command)
     user_id, access_version = await _proven(local, command)
     actor = await local.viewers.refresh(user_id, command.request_id)
@@ -123,7 +128,7 @@ async def login(local: LocalLogIn | None, command: LogIn) -> SignedIn:
 
 async def refresh(local: LocalLogIn | None, command: Refresh) -> SignedIn:
     """Raises FORBIDDEN, and INVALID_STATE when an outside issuer does the log-in."""
-    local = _here(local)
+    local = here(local)
 
     async def work(tx: Transaction) -> Rotated | NotRotated:
         outcome = await refresh_tokens.rotate(tx, command.refresh_token, local.refresh_lifetime)
@@ -164,7 +169,8 @@ async def _admit(local: LocalLogIn, command: LogIn) -> None:
 async def _proven(local: LocalLogIn, command: LogIn) -> tuple[UUID, int]:
     """The user whose password this is, and the access version it was compared at."""
     user = await _find(local.database, command.email)
-    usable = user if user is not None and user["is_active"] else None
+    is_taken = local.takes_demo_password or len(command.password) >= MINIMUM_CHARACTERS
+    usable = user if user is not None and user["is_active"] and is_taken else None
     stored_hash = usable["password_hash"] if usable else None
     verification = await local.passwords.verify(stored_hash, command.password)
     if usable is None or not verification.is_right:
@@ -213,7 +219,8 @@ async def _refuse(
     )
 
 
-def _here(local: LocalLogIn | None) -> LocalLogIn:
+def here(local: LocalLogIn | None) -> LocalLogIn:
+    """The local log-in; INVALID_STATE when an outside issuer does it."""
     if local is None:
         raise DomainError(
             ErrorCode.INVALID_STATE,

@@ -4,6 +4,7 @@ Made for an empty database only, through the services that everybody else uses, 
 it is there as a whole or not at all. The same for the same day: nothing in it is left to chance.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from random import Random
 
@@ -22,8 +23,15 @@ from app.services.seeding import one_at_a_time
 _SEED = 20_240_607
 
 
-async def seed(database: Database, clock: Clock | None = None) -> bool:
+async def seed(
+    database: Database,
+    clock: Clock | None = None,
+    *,
+    passwords: Mapping[str, str] | None = None,
+) -> bool:
     """Load the demo data, dated back from today; False, and nothing done, unless it is empty.
+
+    Without passwords by log-in, everybody has the one that everybody knows: at home only.
 
     Two that start at once: the second waits for the first and finds that it is not.
     """
@@ -33,16 +41,16 @@ async def seed(database: Database, clock: Clock | None = None) -> bool:
         await one_at_a_time(tx)
         if not await tx.fetchval(_IS_EMPTY):
             return False
-        await _load(tx, today)
+        await _load(tx, today, passwords)
         return True
 
     return await database.run(work)
 
 
-async def _load(tx: Transaction, today: date) -> None:
+async def _load(tx: Transaction, today: date, passwords: Mapping[str, str] | None) -> None:
     # Random numbers that anybody can repeat are the point.
     random = Random(_SEED)  # noqa: S311
-    company = await hire(tx)
+    company = await hire(tx, passwords)
     await open_years(tx, company, today)
     for product in products():
         await save_product(tx, company.actor("accountant"), product)

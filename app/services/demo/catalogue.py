@@ -75,5 +75,5 @@ def everyday(currency: str) -> list[SaveProduct]:
     return [
         each
         for each in products()
-        if each.currency == currency and each.is_active and each.unit_price < _DEAR
+        if each.currency == currency and each.is_active is not False and each.unit_price < _DEAR
     ]

@@ -1,6 +1,8 @@
 """Who works at the demo company: one log-in per role, and two sales teams."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import token_urlsafe
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,7 +16,7 @@ from app.policies.roles import Role
 from app.services.auth.passwords import Passwords
 from app.services.seeding import SeededUser, seed_hashed_user, seed_manager, seed_team
 
-PASSWORD = "demo"  # noqa: S105 - printed at every start: it protects nothing
+PASSWORD = "demo"  # noqa: S105 - printed at every start: good at home only, where it is let in
 DOMAIN = "demo.example"
 _REQUEST_ID = "demo data"
 
@@ -31,19 +33,21 @@ _STAFF: tuple[tuple[str, str, tuple[Role, ...], str | None], ...] = (
     ("support", "Sam Support", (Role.SUPPORT,), None),
     ("auditor", "Audra Auditor", (Role.AUDITOR,), None),
     ("integrator", "Web Shop", (Role.INTEGRATOR,), None),
-    # Who imports: opening years is for controllers, creating customers for accountants.
-    ("import", "Data Import", (Role.CONTROLLER, Role.ACCOUNTANT), None),
+    # Who imports: opening years is for controllers, creating customers for accountants, and what
+    # limit they begin with for credit managers.
+    ("import", "Data Import", (Role.CONTROLLER, Role.ACCOUNTANT, Role.CREDIT_MANAGER), None),
 )
 _MANAGED_BY = {"North": "sales_manager", "South": "sales_manager2"}
+_PORTAL = "customer"
 REPRESENTATIVES = ("sales_rep", "sales_rep2", "sales_rep3")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Company:
-    """The staff that was hired: ids by log-in name, and the hash of everybody's password."""
+    """The staff that was hired: ids by log-in name, and hashes of passwords by the same."""
 
     users: dict[str, UUID]
-    password_hash: str
+    password_hashes: Mapping[str, str]
     policy_version: int
 
     def actor(self, name: str) -> Actor:
@@ -61,11 +65,28 @@ class Company:
         )
 
 
-async def hire(tx: Transaction) -> Company:
-    """Teams and staff. Everybody shares one hash: hashing a dozen times would cost a second."""
+def passwords_of_their_own() -> dict[str, str]:
+    """Another password for each log-in, that nobody can guess."""
+    return {login: token_urlsafe(12) for login in (*(each[0] for each in _STAFF), _PORTAL)}
+
+
+def rows(passwords: Mapping[str, str]) -> list[tuple[str, str]]:
+    """E-mails and passwords, to be shown."""
+    return [(f"{login}@{DOMAIN}", password) for login, password in passwords.items()]
+
+
+async def hire(tx: Transaction, given: Mapping[str, str] | None) -> Company:
+    """Teams and staff, with the passwords given, by log-in; else everybody shares one.
+
+    They then share its hash, too: hashing a dozen times would cost a second.
+    """
     passwords = Passwords()
     try:
-        password_hash = await passwords.hash(PASSWORD)
+        if given is None:
+            shared = await passwords.hash(PASSWORD)
+            hashes = dict.fromkeys((*(each[0] for each in _STAFF), _PORTAL), shared)
+        else:
+            hashes = {login: await passwords.hash(each) for login, each in given.items()}
     finally:
         passwords.close()
     teams = {name: await seed_team(tx, name) for name in _MANAGED_BY}
@@ -79,13 +100,13 @@ async def hire(tx: Transaction) -> Company:
                 roles=roles,
                 team_id=teams[team] if team else None,
             ),
-            password_hash,
+            hashes[login],
         )
     for team, manager in _MANAGED_BY.items():
         await seed_manager(tx, teams[team], users[manager])
     return Company(
         users=users,
-        password_hash=password_hash,
+        password_hashes=hashes,
         policy_version=await tx.fetchval(_POLICY_VERSION),
     )
 
@@ -95,12 +116,12 @@ async def open_portal(tx: Transaction, company: Company, customer_id: UUID) -> N
     await seed_hashed_user(
         tx,
         SeededUser(
-            email=f"customer@{DOMAIN}",
+            email=f"{_PORTAL}@{DOMAIN}",
             name="Portal Customer",
             roles=(Role.CUSTOMER,),
             customer_id=customer_id,
         ),
-        company.password_hash,
+        company.password_hashes[_PORTAL],
     )
 
 

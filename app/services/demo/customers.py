@@ -11,6 +11,7 @@ from uuid import UUID
 from app.domain.customer import CustomerType
 from app.domain.customer_fields import Address
 from app.infra.database import Transaction
+from app.services.customers.assign import AssignCustomer, assign_customer
 from app.services.customers.create import CreateCustomer, create_customer
 from app.services.customers.update import Preferences, UpdateCustomer, update_customer
 from app.services.demo import names
@@ -108,20 +109,27 @@ def _customer(random: Random, number: int, name: str, type_: CustomerType) -> De
 
 async def win(tx: Transaction, company: Company, wanted: list[DemoCustomer]) -> list[UUID]:
     """Create them; their ids in order."""
-    admin = company.actor("admin")
+    admin, importer = company.actor("admin"), company.actor("import")
     ids = []
     for each in wanted:
-        assigned_to = company.users[each.representative] if each.representative else None
-        command = CreateCustomer(**{**vars(each.command), "assigned_to": assigned_to})
-        customer_id = await create_customer(tx, admin, command)
+        customer_id = await create_customer(tx, importer, each.command)
+        version = 1
         ids.append(customer_id)
+        if each.representative:
+            assignment = AssignCustomer(
+                customer_id=customer_id,
+                expected_version=version,
+                assigned_to=company.users[each.representative],
+            )
+            await assign_customer(tx, admin, assignment)
+            version += 1
         if each.notes is not None:
             await update_customer(
                 tx,
-                admin,
+                importer,
                 UpdateCustomer(
                     customer_id=customer_id,
-                    expected_version=1,
+                    expected_version=version,
                     notes=each.notes,
                     preferences=Preferences(time_zone=each.time_zone, receive_sms=True),
                 ),

@@ -207,7 +207,7 @@ class _Catalogue:
                 id=_NOBODY,
                 name=each.name,
                 currency=currency,
-                tax_rate=each.tax_rate,
+                tax_rate=each.tax_rate or Decimal(0),
                 is_active=True,
             )
             for each in self._sold

@@ -219,3 +219,12 @@ async def test_commands_do_not_show_what_they_carry() -> None:
     command = attempt(*carried[:2], address=carried[2])
     # Short words will not do: a representation may hold hexadecimal addresses.
     assert all(each not in repr(command) for each in carried)
+
+
+async def test_the_password_of_demo_log_ins_opens_something_at_home_only(
+    local: LocalLogIn, people: People
+) -> None:
+    _, email = await people.user(password="demo")
+    command = LogIn(email=email, password="demo", request_id="demo")
+    assert (await refusal(login(local, command))).code == ErrorCode.FORBIDDEN
+    assert await login(replace(local, takes_demo_password=True), command)
