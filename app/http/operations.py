@@ -26,7 +26,8 @@ from app.resolvers.context import Context, Program
 from app.resolvers.edge import record_refusals
 from app.resolvers.reading import Reader
 
-PUBLIC_FIELDS = frozenset({"login", "refreshToken", "__typename"})
+PUBLIC_MUTATIONS = frozenset({"login", "refreshToken", "logout"})
+PUBLIC_FIELDS = PUBLIC_MUTATIONS | {"__typename"}
 """The only mutations for those who are not signed in."""
 
 MAX_PUBLIC_TEXT = 2000
@@ -142,4 +143,4 @@ def _may_be_public(query: str) -> bool:
 
     Nor is a long one a log-in.
     """
-    return len(query) <= MAX_PUBLIC_TEXT and ("login" in query or "refreshToken" in query)
+    return len(query) <= MAX_PUBLIC_TEXT and any(name in query for name in PUBLIC_MUTATIONS)

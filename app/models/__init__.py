@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core sees them; what Core cannot express is in the migrations."""
 
 from app.models.access import policy_rules, policy_state, refresh_tokens
-from app.models.customers import accounts, customers
+from app.models.customers import accounts, customer_codes, customers
 from app.models.folding import case_folded
 from app.models.ledger import allocations, entry_lines, journal_lines, ledger_entries, open_items
 from app.models.messages import inbox, outbox, scheduled_runs
@@ -18,6 +18,7 @@ __all__ = [
     "allocations",
     "audit_events",
     "case_folded",
+    "customer_codes",
     "customers",
     "drift_findings",
     "entry_lines",

@@ -86,6 +86,16 @@ for _name in ("code", "business_name", "email", "phone"):
         postgresql_ops={_name: "gin_trgm_ops"},
     )
 
+# One row: the last number given in the series of codes. In a row and not a sequence, so that what
+# is only tried, or undone, takes none.
+customer_codes = Table(
+    "customer_codes",
+    metadata,
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column("last", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("singleton", name="only_one"),
+)
+
 # The three stored figures are projections of the sub-ledger, equal to it at every commit.
 accounts = Table(
     "accounts",

@@ -22,6 +22,7 @@ teams = Table(
     id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("manager_id", Uuid, ForeignKey("users.id", use_alter=True), nullable=True, index=True),
+    Column("version", Integer, nullable=False, server_default=text("1")),
 )
 
 users = Table(
@@ -39,6 +40,8 @@ users = Table(
     # Raised by a trigger whenever what this user may do changes; a token or grant made from an
     # older one is refused.
     Column("access_version", Integer, nullable=False, server_default=text("1")),
+    # What two who save at once must not overwrite: raised by every change that a person makes.
+    Column("version", Integer, nullable=False, server_default=text("1")),
     instant_column("created_at", now=True),
     CheckConstraint("cardinality(roles) > 0", name="has_a_role"),
     Index("uq_users_email", text("lower(email)"), unique=True),

@@ -1,6 +1,15 @@
 """What is sold."""
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Numeric, Table, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Integer,
+    Numeric,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
 from app.models.metadata import id_column, instant_column, metadata, text_column
 
@@ -17,6 +26,7 @@ products = Table(
     Column("cost", Numeric(19, 4), nullable=True),
     Column("stock_on_hand", Numeric(19, 4), nullable=False, server_default=text("0")),
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    Column("version", Integer, nullable=False, server_default=text("1")),
     instant_column("created_at", now=True),
     UniqueConstraint("sku"),
     CheckConstraint("unit_price >= 0 AND cost >= 0", name="prices_not_negative"),

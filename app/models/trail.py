@@ -1,6 +1,15 @@
 """What was asked and what came of it: idempotency keys and the audit trail."""
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, PrimaryKeyConstraint, Table, Uuid
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.models.metadata import id_column, instant_column, metadata, one_of, text_column
@@ -36,4 +45,10 @@ audit_events = Table(
     text_column("policy_version", nullable=True),
     one_of("outcome", "DONE", "REPLAYED", "REFUSED"),
     Index("ix_audit_events_customer_id_id", "customer_id", "id"),
+    # Who made a user and set how they log in: those give them no role that moves money.
+    Index(
+        "ix_audit_events_saved_user",
+        "subject_id",
+        postgresql_where=text("action = 'saveUser' AND subject_type = 'User'"),
+    ),
 )

@@ -1,5 +1,6 @@
 """Who is asking, as every service sees them."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
@@ -37,3 +38,14 @@ class Actor:
         """
         if not self.grant.execute(coordinate).holds(facts):
             raise Forbidden(coordinate)
+
+    def require_suppliable(
+        self, input_type: str, fields: Iterable[str], facts: AbstractSet[Scope]
+    ) -> None:
+        """Raises Forbidden for the first of the supplied fields that the viewer may not read whole
+        on a row of which these facts hold.
+        """
+        for name in fields:
+            coordinate = f"{input_type}.{name}"
+            if not self.grant.suppliable(coordinate).holds(facts):
+                raise Forbidden(coordinate, name)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from app.policies.conditions import NEVER, ScopeCondition
+from app.policies.conditions import ALWAYS, NEVER, ScopeCondition
+from app.policies.inputs import TOLD_BY
 from app.policies.rules import UNGUARDED
 
 _ROOTS = frozenset({"Query", "Mutation", "Subscription", "ApprovalKind"})
@@ -103,9 +104,21 @@ class Grant:
     def writable(self, coordinate: str) -> ScopeCondition:
         """The rows on which an input field (`UpdateCustomerInput.email`) may be supplied.
 
-        A rule on the input type speaks of all its fields. Needed beside the mutation's own right.
+        A rule on the input type speaks of all its fields. Needed beside the mutation's own right,
+        and nobody may supply what they may not read whole.
         """
-        return self.access(coordinate).when_whole
+        return self.access(coordinate).when_whole & self.suppliable(coordinate)
+
+    def suppliable(self, coordinate: str) -> ScopeCondition:
+        """The rows on which what an input field sets may be read whole: elsewhere an answer to it
+        would tell.
+        """
+        told = TOLD_BY.get(coordinate)
+        if told is None:
+            return ALWAYS
+        if told.of_all is not None and not self.rows(told.of_all).is_always:
+            return NEVER
+        return self.field(told.coordinate, told.group).when_whole
 
     def objects(self) -> frozenset[str]:
         """Every coordinate, type and guard group that any rule of the viewer speaks of."""

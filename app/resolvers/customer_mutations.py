@@ -8,7 +8,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.types import Info
 
-from app.domain import global_id
+from app.domain import global_id, unset
 from app.domain.customer import CustomerType
 from app.domain.customer_fields import Address
 from app.infra.database import Transaction
@@ -17,7 +17,6 @@ from app.resolvers.context import Context
 from app.resolvers.edge import Keys, carry_out, text_or_none
 from app.schema.types import inputs
 from app.schema.types.payloads import CustomerPayload
-from app.services.customers import update
 from app.services.customers.assign import AssignCustomer, assign_customer
 from app.services.customers.create import CreateCustomer, create_customer
 from app.services.customers.delete import (
@@ -57,7 +56,7 @@ class CustomerMutations:
 
         async def service(tx: Transaction, actor: Actor) -> UUID:
             command = CreateCustomer(
-                code=input.code,
+                code=text_or_none(input.code),
                 business_name=input.business_name,
                 currency=input.currency,
                 contact_name=text_or_none(input.contact_name),
@@ -184,7 +183,7 @@ def _or_default(given: Any, default: Any) -> Any:
 
 def _given(value: Any, convert: Callable[[Any], Any] = lambda value: value) -> Any:
     """What was supplied, null included; the service's own mark for what was not."""
-    return update.UNSET if value is UNSET else convert(value)
+    return unset.UNSET if value is UNSET else convert(value)
 
 
 def _address(given: inputs.AddressInput | None) -> Address | None:

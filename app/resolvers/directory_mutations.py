@@ -1,13 +1,13 @@
 """Mutations of products, periods, users and reconciliation: parse, call the service, convert."""
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import strawberry
+from strawberry import UNSET
 from strawberry.types import Info
 
-from app.domain import global_id
+from app.domain import global_id, unset
 from app.domain.periods import PeriodType
 from app.infra.database import Transaction
 from app.policies.actor import Actor
@@ -41,13 +41,14 @@ class DirectoryMutations:
         async def work(tx: Transaction, actor: Actor) -> Keys:
             command = SaveProduct(
                 sku=input.sku,
+                expected_version=text_or_none(input.expected_version),
                 name=input.name,
                 unit_price=input.unit_price,
                 currency=input.currency,
-                tax_rate=input.tax_rate or Decimal(0),
-                cost=text_or_none(input.cost),
+                tax_rate=text_or_none(input.tax_rate),
+                cost=unset.UNSET if input.cost is UNSET else input.cost,
                 stock_on_hand=text_or_none(input.stock_on_hand),
-                is_active=input.is_active is not False,
+                is_active=text_or_none(input.is_active),
             )
             return {"product_id": await save_product(tx, actor, command)}
 
@@ -83,11 +84,12 @@ class DirectoryMutations:
         async def work(tx: Transaction, actor: Actor) -> Keys:
             command = SaveUser(
                 id=_id("User", input.id, "id"),
+                expected_version=text_or_none(input.expected_version),
                 email=input.email,
                 name=input.name,
                 roles=tuple(input.roles),
-                team_id=_id("Team", input.team, "team"),
-                is_active=input.is_active is not False,
+                team_id=unset.UNSET if input.team is UNSET else _id("Team", input.team, "team"),
+                is_active=text_or_none(input.is_active),
                 password=text_or_none(input.password),
             )
             passwords = info.context.program.passwords

@@ -1,17 +1,18 @@
-"""Logging in and staying logged in: the only mutations that need no token."""
+"""Logging in, staying logged in and logging out: the only mutations that need no token."""
 
 from datetime import datetime
 
 import strawberry
 from strawberry.types import Info
 
-from app.domain.errors import DomainError
+from app.domain.errors import DomainError, Invalid
 from app.resolvers.context import Context
-from app.resolvers.edge import user_error
+from app.resolvers.edge import text_or_none, user_error
 from app.resolvers.viewer import Viewer
 from app.schema.types import inputs
 from app.schema.types.payloads import UserError
 from app.services.auth.login import LogIn, Refresh, SignedIn, login, refresh
+from app.services.auth.logout import LogOut, log_out
 
 
 @strawberry.type
@@ -22,6 +23,13 @@ class LoginPayload:
     refresh_token: str | None
     expires_at: datetime | None
     viewer: Viewer | None
+    user_errors: list[UserError]
+
+
+@strawberry.type
+class LogoutPayload:
+    """Nothing but why not, if so."""
+
     user_errors: list[UserError]
 
 
@@ -63,6 +71,27 @@ class SessionMutations:
         except DomainError as error:
             return _refused(error)
         return _signed_in(context, signed_in)
+
+    @strawberry.mutation
+    async def logout(
+        self,
+        info: Info[Context, None],
+        input: inputs.LogoutInput,  # noqa: A002 - the contract's name
+    ) -> LogoutPayload:
+        """End one log-in, or all of the user's; every access token is refused from then on."""
+        context = info.context
+        command = LogOut(
+            refresh_token=text_or_none(input.refresh_token),
+            everywhere=bool(text_or_none(input.everywhere)),
+            request_id=context.request_id,
+        )
+        try:
+            if text_or_none(input.session) is not None:
+                raise Invalid("Log-ins have no ids yet: give the refresh token.", "session")
+            await log_out(context.program.local_login, context.actor, command)
+        except DomainError as error:
+            return LogoutPayload(user_errors=[user_error(error)])
+        return LogoutPayload(user_errors=[])
 
 
 def _signed_in(context: Context, signed_in: SignedIn) -> LoginPayload:

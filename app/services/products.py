@@ -1,4 +1,4 @@
-"""Products: created or changed by their sku."""
+"""Products: created or changed by their sku. What the input leaves out stays as it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,57 +9,66 @@ from uuid import UUID
 from sqlalchemy import text as sql
 
 from app.domain import invoice, money, text
-from app.domain.errors import DomainError, ErrorCode
+from app.domain.errors import DomainError, ErrorCode, StaleVersion
+from app.domain.unset import UNSET, Unset
 from app.infra.database import Statement, Transaction
 from app.policies.actor import Actor
 from app.services import audit
+from app.services.locks import ADVISORY_CLASS
 
+COORDINATE = "Mutation.saveProduct"
 MAX_SKU = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class SaveProduct:
-    """`cost` and `stock_on_hand` stay as they are when None; prices have at most four decimals."""
+    """What is None, or `cost` UNSET, stays as it is; prices have at most four decimals.
+
+    A new product has no tax, no cost and no stock, and is active.
+    """
 
     sku: str
+    expected_version: int | None = None
     name: str
     unit_price: Decimal
     currency: str
-    tax_rate: Decimal = Decimal(0)
-    cost: Decimal | None = None
+    tax_rate: Decimal | None = None
+    cost: Decimal | Unset | None = UNSET
     stock_on_hand: Decimal | None = None
-    is_active: bool = True
+    is_active: bool | None = None
 
 
 async def save_product(tx: Transaction, actor: Actor, command: SaveProduct) -> UUID:
-    """The product's id. Raises Forbidden, Invalid, and INVALID_STATE for a used product's currency.
+    """The product's id. Raises Forbidden, Invalid, StaleVersion, and INVALID_STATE for a used
+    product's currency.
 
     A posting holds the products that it prices by, so none can be sold while its currency changes.
+    What changes nothing leaves no trace.
     """
-    actor.require("Mutation.saveProduct")
-    values = {
-        "sku": text.identifier(command.sku, "sku", maximum=MAX_SKU),
-        "name": text.required(command.name, "name"),
-        "unit_price": invoice.four_decimals(command.unit_price, "unitPrice"),
-        "currency": money.currency(command.currency, "currency"),
-        "tax_rate": invoice.fraction(command.tax_rate, "taxRate"),
-        "cost": _four_decimals(command.cost, "cost"),
-        "stock_on_hand": _four_decimals(command.stock_on_hand, "stockOnHand"),
-        "is_active": command.is_active,
-    }
-    before = await tx.fetchrow(_LOCK, sku=values["sku"])
-    is_unused = (
-        before is not None
-        and before["currency"] != values["currency"]
-        and not await tx.fetchval(_IS_USED, product_id=before["id"])
-    )
-    after = await tx.fetchrow(_SAVE, **values, may_change_currency=is_unused)
-    if after is None:
-        raise DomainError(
-            ErrorCode.INVALID_STATE,
-            "The currency of a product that was sold cannot change: make a new product.",
-            path=("currency",),
+    actor.require(COORDINATE)
+    given = _checked(command)
+    actor.require_suppliable("SaveProductInput", [_COLUMNS[name] for name in given], frozenset())
+    await tx.execute(ONE_SKU, sku=given["sku"])
+    before = await tx.fetchrow(_LOCK, sku=given["sku"])
+    version = 0 if before is None else before["version"]
+    if command.expected_version not in {None, version}:
+        raise StaleVersion("product", command.expected_version, version)
+    if before is None:
+        (after,) = await tx.fetch(_INSERT, **(_NEW | given))
+    else:
+        values = {name: before[name] for name in _COLUMNS} | given
+        if all(before[name] == value for name, value in values.items()):
+            return UUID(str(before["id"]))
+        is_used = before["currency"] != values["currency"] and await tx.fetchval(
+            _IS_USED, product_id=before["id"]
         )
+        if is_used:
+            raise DomainError(
+                ErrorCode.INVALID_STATE,
+                "The currency of a product that was sold cannot change: make a new product.",
+                path=("currency",),
+            )
+        (after,) = await tx.fetch(_UPDATE, **values)
     await audit.record(
         tx,
         actor,
@@ -71,7 +80,26 @@ async def save_product(tx: Transaction, actor: Actor, command: SaveProduct) -> U
     return UUID(str(after["id"]))
 
 
-def _four_decimals(number: Decimal | None, *path: str) -> Decimal | None:
+def _checked(command: SaveProduct) -> dict[str, Any]:
+    """The columns that were supplied."""
+    values = {
+        "sku": text.identifier(command.sku, "sku", maximum=MAX_SKU),
+        "name": text.required(command.name, "name"),
+        "unit_price": invoice.four_decimals(command.unit_price, "unitPrice"),
+        "currency": money.currency(command.currency, "currency"),
+    }
+    if command.tax_rate is not None:
+        values["tax_rate"] = invoice.fraction(command.tax_rate, "taxRate")
+    if command.cost is not UNSET:
+        values["cost"] = _four_decimals(command.cost, "cost")
+    if command.stock_on_hand is not None:
+        values["stock_on_hand"] = _four_decimals(command.stock_on_hand, "stockOnHand")
+    if command.is_active is not None:
+        values["is_active"] = command.is_active
+    return values
+
+
+def _four_decimals(number: Any, *path: str) -> Decimal | None:
     return None if number is None else invoice.four_decimals(number, *path)
 
 
@@ -79,28 +107,48 @@ def _audited(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: str(it) if isinstance(it, Decimal) else it for name, it in row.items()}
 
 
+_COLUMNS = {
+    "sku": "sku",
+    "name": "name",
+    "unit_price": "unitPrice",
+    "currency": "currency",
+    "tax_rate": "taxRate",
+    "cost": "cost",
+    "stock_on_hand": "stockOnHand",
+    "is_active": "isActive",
+}
+"""What is saved, and what the input calls it."""
+_NEW: dict[str, Any] = {
+    "tax_rate": Decimal(0),
+    "cost": None,
+    "stock_on_hand": Decimal(0),
+    "is_active": True,
+}
+
+# Two that create the same sku at once: the second waits here and finds the product of the first.
+ONE_SKU = Statement(
+    sql(f"SELECT pg_advisory_xact_lock({ADVISORY_CLASS}, hashtext(CAST(:sku AS text)))")
+)
+_RETURNING = f"id, {', '.join(_COLUMNS)}, version"
 _LOCK = Statement(
-    sql("""
-    SELECT id, sku, name, unit_price, currency, tax_rate, cost, stock_on_hand, is_active
-    FROM products WHERE sku = CAST(:sku AS text) FOR UPDATE
-    """)
+    sql(f"SELECT {_RETURNING} FROM products WHERE sku = CAST(:sku AS text) FOR UPDATE")  # noqa: S608 - names of our own
 )
 _IS_USED = Statement(
     sql("SELECT EXISTS (SELECT FROM entry_lines WHERE product_id = CAST(:product_id AS uuid))")
 )
-# Two that create the same sku at once: the second waits for the first and then changes its row, but
-# not its currency, for which nobody has looked whether the product was sold meanwhile.
-_SAVE = Statement(
-    sql("""
+_INSERT = Statement(
+    sql(f"""
     INSERT INTO products (sku, name, unit_price, currency, tax_rate, cost, stock_on_hand, is_active)
-    VALUES (:sku, :name, :unit_price, :currency, :tax_rate, :cost,
-        coalesce(CAST(:stock_on_hand AS numeric), 0), :is_active)
-    ON CONFLICT (sku) DO UPDATE SET name = excluded.name, unit_price = excluded.unit_price,
-        currency = excluded.currency, tax_rate = excluded.tax_rate,
-        cost = coalesce(excluded.cost, products.cost),
-        stock_on_hand = coalesce(CAST(:stock_on_hand AS numeric), products.stock_on_hand),
-        is_active = excluded.is_active
-    WHERE products.currency = excluded.currency OR CAST(:may_change_currency AS boolean)
-    RETURNING id, sku, name, unit_price, currency, tax_rate, cost, stock_on_hand, is_active
-    """)
+    VALUES (:sku, :name, :unit_price, :currency, :tax_rate, :cost, :stock_on_hand, :is_active)
+    RETURNING {_RETURNING}
+    """)  # noqa: S608 - names of our own
+)
+_UPDATE = Statement(
+    sql(f"""
+    UPDATE products SET name = :name, unit_price = :unit_price, currency = :currency,
+        tax_rate = :tax_rate, cost = :cost, stock_on_hand = :stock_on_hand,
+        is_active = :is_active, version = version + 1
+    WHERE sku = CAST(:sku AS text)
+    RETURNING {_RETURNING}
+    """)  # noqa: S608 - names of our own
 )

@@ -193,7 +193,7 @@ def _users() -> Iterator[Bad]:
     oneself = {"id": Named("admin"), "roles": ["ADMIN"], "isActive": False}
     yield refused("saveUser", "suspending oneself", oneself, "INVALID_STATE", "isActive")
     powerless = {"id": Named("admin"), "roles": ["SUPPORT"]}
-    yield refused("saveUser", "without one's own rights", powerless, "INVALID_STATE", "roles")
+    yield refused("saveUser", "without one's own rights", powerless, "FORBIDDEN", "roles")
 
 
 def _runs() -> Iterator[Bad]:

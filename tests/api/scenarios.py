@@ -83,7 +83,6 @@ class Scenario:
 
 async def _create_customer(_stage: Stage, _customer: UUID) -> Prepared:
     given = {
-        "code": unused_code(),
         "businessName": "Möbel Müller 家具 🪑",
         "contactName": "Zoë Ó Briain",
         "email": "zoe@example.com",
@@ -95,7 +94,6 @@ async def _create_customer(_stage: Stage, _customer: UUID) -> Prepared:
         "tags": ["new", "east"],
     }
     return given, {
-        "customer.code": given["code"],
         "customer.businessName": given["businessName"],
         "customer.email": given["email"],
         "customer.billingAddress.city": "Berlin",
@@ -343,5 +341,5 @@ SCENARIOS = (
         prepare=_run_reconciliation,
     ),
 )
-PUBLIC = {"login", "refreshToken"}
+PUBLIC = {"login", "refreshToken", "logout"}
 """Mutations without a role: see test_session."""

@@ -145,6 +145,70 @@ async def test_a_suspended_user_stops_at_once(house: House) -> None:
     assert (await house.log_in(email))["userErrors"] == []
 
 
+LOG_OUT = "mutation($i: LogoutInput!) { logout(input: $i) { userErrors { code path } } }"
+
+
+async def log_out(house: House, given: dict[str, Any], token: str | None = None) -> Any:
+    reply = await Client(house.stage.http, token).ask(LOG_OUT, {"i": given})
+    return reply.field("logout")["userErrors"]
+
+
+async def is_in(house: House, payload: Any) -> list[int]:
+    """What both processes say to an access token."""
+    clients = [Client(http, payload["accessToken"]) for http in (house.stage.http, house.other)]
+    return [(await client.ask(WHO)).status for client in clients]
+
+
+async def test_who_logs_out_is_out_at_once_in_every_process(house: House) -> None:
+    _, email = await house.user(Role.SUPPORT)
+    here, elsewhere = await house.log_in(email), await house.log_in(email)
+    assert await is_in(house, here) == [200, 200]
+    assert await log_out(house, {"refreshToken": here["refreshToken"]}) == []
+    assert await is_in(house, here) == [401, 401]
+    assert (await house.refresh(here["refreshToken"]))["userErrors"] != []
+    # The other log-in stays: its refresh token is good.
+    renewed = await house.refresh(elsewhere["refreshToken"])
+    assert renewed["userErrors"] == []
+    assert await log_out(house, {"refreshToken": here["refreshToken"]}) == []
+    assert await is_in(house, renewed) == [200, 200]
+
+
+@pytest.mark.parametrize("is_signed_in", [True, False])
+async def test_logging_out_everywhere_ends_every_log_in(
+    house: House, *, is_signed_in: bool
+) -> None:
+    _, email = await house.user(Role.SUPPORT)
+    here, elsewhere = await house.log_in(email), await house.log_in(email)
+    named = {} if is_signed_in else {"refreshToken": here["refreshToken"]}
+    token = elsewhere["accessToken"] if is_signed_in else None
+    assert await log_out(house, {"everywhere": True} | named, token) == []
+    for each in (here, elsewhere):
+        assert await is_in(house, each) == [401, 401]
+        assert (await house.refresh(each["refreshToken"]))["userErrors"] != []
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({}, ["refreshToken"]),
+        ({"everywhere": True}, ["refreshToken"]),
+        ({"session": "x", "everywhere": True}, ["session"]),
+    ],
+)
+async def test_a_log_out_says_of_what(house: House, given: dict[str, Any], path: Any) -> None:
+    assert await log_out(house, given) == [{"code": "VALIDATION", "path": path}]
+
+
+async def test_reuse_of_a_refresh_token_ends_its_access_tokens_too(house: House) -> None:
+    _, email = await house.user(Role.SUPPORT)
+    first = await house.log_in(email)
+    second = await house.refresh(first["refreshToken"])
+    assert await is_in(house, second) == [200, 200]
+    assert (await house.refresh(first["refreshToken"]))["userErrors"] != []
+    for payload in (first, second):
+        assert await is_in(house, payload) == [401, 401]
+
+
 async def test_a_refresh_token_is_good_once(house: House) -> None:
     _, email = await house.user(Role.SUPPORT)
     first = await house.log_in(email)

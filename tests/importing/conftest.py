@@ -120,7 +120,8 @@ class Importing:
 
 @pytest.fixture
 async def importing(database: Database, tmp_path: Path) -> Importing:
-    actor = await actor_for(database, Role.CONTROLLER, Role.ACCOUNTANT)
+    held = (Role.CONTROLLER, Role.ACCOUNTANT, Role.CREDIT_MANAGER)
+    actor = await actor_for(database, *held)
     return Importing(database, actor, tmp_path)
 
 

@@ -12,7 +12,7 @@ from tests.planner.sight import TABLES
 # What is no data: who is asking, what the rules say, and doing something.
 UNPLANNED_TYPES = {
     *("Mutation", "Viewer", "Permission", "AccessDecision", "PolicyRule"),
-    *("LoginPayload", "UserError"),
+    *("LoginPayload", "LogoutPayload", "UserError"),
 }
 UNPLANNED_FIELDS = {"Query.viewer"}
 PLANNED_THERE = {"Viewer.user"}

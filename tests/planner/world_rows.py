@@ -20,7 +20,7 @@ from tests.planner.world import (
 
 
 def team(name: str, manager: str) -> Row:
-    return {"id": key("team", name), "name": name, "manager_id": key("user", manager)}
+    return {"id": key("team", name), "name": name, "manager_id": key("user", manager), "version": 3}
 
 
 def user(name: str, roles: tuple[str, ...], team: str | None) -> Row:
@@ -35,6 +35,7 @@ def user(name: str, roles: tuple[str, ...], team: str | None) -> Row:
         "is_active": name != "gone",
         "password_hash": f"hash of {name}",
         "access_version": 1 + len(name),
+        "version": 2 + len(name),
         "created_at": EPOCH,
     }
 
@@ -76,6 +77,7 @@ def product(n: int) -> Row:
         "cost": None if n == 2 else Decimal(f"{5521 + n}.7705"),
         "stock_on_hand": Decimal(f"{n * 10}.0000"),
         "is_active": n != 3,
+        "version": 1 + n,
         "created_at": EPOCH,
     }
 

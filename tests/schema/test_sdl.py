@@ -33,6 +33,38 @@ def test_every_name_and_type_is_the_contracts() -> None:
     assert set(_differences(ours, contract)) == ADDED
 
 
+@pytest.mark.skipif(not CONTRACT.exists(), reason="the contract is not part of the repository")
+def test_every_field_is_guarded_as_the_contract_says() -> None:
+    contract = build_schema(CONTRACT.read_text(encoding="utf-8"))
+    ours = build_schema(schema.as_str())
+    assert {
+        coordinate: group
+        for coordinate, group in _guards(contract).items()
+        if coordinate in _coordinates(ours)
+    } == _guards(ours)
+
+
+def _coordinates(given: GraphQLSchema) -> set[str]:
+    return {
+        f"{name}.{field}"
+        for name, named in given.type_map.items()
+        if isinstance(named, GraphQLObjectType) and not name.startswith("__")
+        for field in named.fields
+    }
+
+
+def _guards(given: GraphQLSchema) -> dict[str, str]:
+    """The group of every guarded field."""
+    found = {}
+    for coordinate in _coordinates(given):
+        type_name, _, name = coordinate.partition(".")
+        node = given.type_map[type_name].fields[name].ast_node
+        for directive in (node.directives or ()) if node else ():
+            if directive.name.value == "guarded":
+                found[coordinate] = directive.arguments[0].value.value
+    return found
+
+
 def _differences(ours: GraphQLSchema, contract: GraphQLSchema) -> list[str]:
     found: list[str] = []
     for name, mine in ours.type_map.items():

@@ -38,6 +38,47 @@ async def test_a_product_is_created_and_then_changed(database: Database, owner: 
     )
 
 
+CHANGES: dict[str, Any] = {
+    "tax_rate": Decimal("0.07"),
+    "cost": Decimal("0.1"),
+    "stock_on_hand": Decimal(7),
+    "is_active": False,
+}
+
+
+async def test_what_is_left_out_of_a_product_stays(database: Database, owner: Owner) -> None:
+    actor = await actor_for(database, Role.ACCOUNTANT)
+    product = await database.run(
+        lambda tx: save_product(tx, actor, replace(BOLT, sku="FULL", **CHANGES))
+    )
+    before = await owner.fetchrow("SELECT * FROM products WHERE id = $1", product)
+    dearer = replace(BOLT, sku="FULL", unit_price=Decimal("0.25"))
+    await database.run(lambda tx: save_product(tx, actor, dearer))
+    after = await owner.fetchrow("SELECT * FROM products WHERE id = $1", product)
+    assert dict(after) == dict(before) | {"unit_price": Decimal("0.2500"), "version": 2}
+    emptied = replace(dearer, cost=None)
+    await database.run(lambda tx: save_product(tx, actor, emptied))
+    assert await owner.fetchval("SELECT cost FROM products WHERE id = $1", product) is None
+
+
+async def test_of_two_who_read_the_same_version_the_second_is_told(database: Database) -> None:
+    actor = await actor_for(database, Role.ACCOUNTANT)
+    await database.run(lambda tx: save_product(tx, actor, replace(BOLT, sku="RACE")))
+    answers = await asyncio.gather(
+        *(
+            database.run(
+                lambda tx, n=n: save_product(
+                    tx, actor, replace(BOLT, sku="RACE", name=f"Bolt {n}", expected_version=1)
+                )
+            )
+            for n in range(4)
+        ),
+        return_exceptions=True,
+    )
+    refused = [each for each in answers if isinstance(each, DomainError)]
+    assert [each.code for each in refused] == [ErrorCode.CONFLICT] * 3
+
+
 async def test_two_at_once_make_one_product(database: Database) -> None:
     actor = await actor_for(database)
     command = replace(BOLT, sku="TWIN")

@@ -39,7 +39,7 @@ class AuditEvent(Node):
     )
     action: str = leaf(_EVENTS.action)
     outcome: str = leaf(_EVENTS.outcome)
-    reason: str | None = leaf(_EVENTS.reason)
+    reason: str | None = leaf(_EVENTS.reason, guard="audit.content")
     request_id: str = leaf(_EVENTS.request_id)
     before: Json | None = leaf(
         _EVENTS.before, Kind.JSON, guard="audit.content", subject=_EVENTS.subject_type

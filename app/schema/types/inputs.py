@@ -48,9 +48,13 @@ class CustomerPreferencesInput:
 
 @strawberry.input
 class CreateCustomerInput:
-    """A new customer and its account."""
+    """A new customer and its account.
 
-    code: str
+    Without `code` the server gives one; who sees only a part of the customers must leave it out.
+    `creditLimit` only by who may set it; left out it is 0.
+    """
+
+    code: str | None = UNSET
     business_name: str
     contact_name: str | None = UNSET
     email: str | None = UNSET
@@ -60,7 +64,7 @@ class CreateCustomerInput:
     customer_type: CustomerType | None = CustomerType.BUSINESS
     currency: Currency
     payment_terms_days: int | None = 30
-    credit_limit: Decimal | None = strawberry.field(default=Decimal(0))
+    credit_limit: Decimal | None = UNSET
     assigned_to: strawberry.ID | None = UNSET
     tags: list[str] | None = UNSET
     meta: Meta | None = UNSET
@@ -208,16 +212,20 @@ class UndoAllocationInput:
 
 @strawberry.input
 class SaveProductInput:
-    """A new product, or what the product of this sku is to become."""
+    """A new product, or what is given of the product of this sku; what is left out stays.
+
+    A new product has no tax, no cost and no stock, and is active. A null `cost` empties it.
+    """
 
     sku: str
+    expected_version: int | None = UNSET
     name: str
     unit_price: Decimal
     currency: Currency
-    tax_rate: Decimal | None = strawberry.field(default=Decimal(0))
+    tax_rate: Decimal | None = UNSET
     cost: Decimal | None = UNSET
     stock_on_hand: Decimal | None = UNSET
-    is_active: bool | None = True
+    is_active: bool | None = UNSET
     meta: Meta | None = UNSET
 
 
@@ -257,14 +265,29 @@ class RefreshInput:
 
 
 @strawberry.input
+class LogoutInput:
+    """The log-in that this refresh token is of; or all of the user's, `everywhere`."""
+
+    refresh_token: str | None = UNSET
+    session: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="Log-ins have no ids yet: refused."
+    )
+    everywhere: bool | None = False
+
+
+@strawberry.input
 class SaveUserInput:
-    """A new user without `id`, else what this user is to become."""
+    """A new user without `id`, else what is given of this user; what is left out stays.
+
+    A new user is in no team, active and without a password. A null `team` takes them out of it.
+    """
 
     id: strawberry.ID | None = UNSET
+    expected_version: int | None = UNSET
     email: str
     name: str
     roles: list[Role]
     team: strawberry.ID | None = UNSET
-    is_active: bool | None = True
+    is_active: bool | None = UNSET
     password: str | None = UNSET
     meta: Meta | None = UNSET

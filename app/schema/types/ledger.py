@@ -105,10 +105,12 @@ class LineItem:
     )
     description: str = leaf(_LINES.description)
     quantity: Decimal = leaf(_LINES.quantity, Kind.MONEY)
-    unit_price: Decimal = leaf(_LINES.unit_price, Kind.MONEY)
-    discount: Decimal = leaf(_LINES.discount, Kind.MONEY)
+    unit_price: Decimal | None = leaf(_LINES.unit_price, Kind.MONEY, guard=_AMOUNT)
+    discount: Decimal | None = leaf(_LINES.discount, Kind.MONEY, guard=_AMOUNT)
     tax_rate: Decimal = leaf(_LINES.tax_rate, Kind.MONEY)
-    total: Decimal = leaf(_LINES.total, Kind.MONEY, description="With tax, after discount.")
+    total: Decimal | None = leaf(
+        _LINES.total, Kind.MONEY, guard=_AMOUNT, description="With tax, after discount."
+    )
 
 
 @strawberry.type(description="One side of a double entry.")
@@ -144,7 +146,7 @@ class Allocation(Node):
 
     credit: LazyLedgerEntry = declare(One(link=_one_entry(_ALLOCATIONS.credit_id)))
     debit: LazyLedgerEntry = declare(One(link=_one_entry(_ALLOCATIONS.debit_id)))
-    amount: Decimal = leaf(_ALLOCATIONS.amount, Kind.MONEY)
+    amount: Decimal | None = leaf(_ALLOCATIONS.amount, Kind.MONEY, guard=_AMOUNT)
     allocated_at: datetime = leaf(_ALLOCATIONS.allocated_at, Kind.INSTANT)
     undone_at: datetime | None = leaf(_undone_at, Kind.INSTANT)
 

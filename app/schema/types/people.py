@@ -33,11 +33,15 @@ class User(Node):
 
     email: str | None = leaf(users.c.email, guard="user.contact", mask=masked_email)
     name: str = leaf(users.c.name)
-    roles: list[Role] = leaf(users.c.roles, Kind.LIST)
+    roles: list[Role] | None = leaf(users.c.roles, Kind.LIST, guard="user.rights")
     team: Annotated["Team", strawberry.lazy("app.schema.types.people")] | None = declare(
-        One(link=lambda user, team: team[teams.c.id] == user[users.c.team_id])
+        One(
+            link=lambda user, team: team[teams.c.id] == user[users.c.team_id],
+            guard="user.rights",
+        )
     )
     is_active: bool = leaf(users.c.is_active, Kind.BOOLEAN)
+    version: int = leaf(users.c.version, Kind.NUMBER)
 
 
 @strawberry.type(description="A sales team and its manager.")
@@ -46,6 +50,7 @@ class Team(Node):
     """A row of `teams`."""
 
     name: str = leaf(teams.c.name)
+    version: int = leaf(teams.c.version, Kind.NUMBER)
     manager: User | None = declare(
         One(link=lambda team, user: user[users.c.id] == team[teams.c.manager_id])
     )

@@ -59,11 +59,17 @@ class AccountingPeriod(Node):
     )
     status: PeriodStatus = leaf(_PERIODS.status, Kind.CHOICE, filterable=True)
     closed_by: User | None = declare(
-        One(link=lambda period, user: user[users.c.id] == period[_PERIODS.closed_by])
+        One(
+            link=lambda period, user: user[users.c.id] == period[_PERIODS.closed_by],
+            guard="workflow.actor",
+        )
     )
     closed_at: datetime | None = leaf(_PERIODS.closed_at, Kind.INSTANT)
     locked_by: User | None = declare(
-        One(link=lambda period, user: user[users.c.id] == period[_PERIODS.locked_by])
+        One(
+            link=lambda period, user: user[users.c.id] == period[_PERIODS.locked_by],
+            guard="workflow.actor",
+        )
     )
     locked_at: datetime | None = leaf(_PERIODS.locked_at, Kind.INSTANT)
     version: int = leaf(_PERIODS.version, Kind.NUMBER)

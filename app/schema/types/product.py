@@ -27,5 +27,6 @@ class Product(Node):
         _PRODUCTS.tax_rate, Kind.MONEY, description="A fraction of the net price: 0.1900 is 19 %."
     )
     stock_on_hand: Decimal = leaf(_PRODUCTS.stock_on_hand, Kind.MONEY)
+    version: int = leaf(_PRODUCTS.version, Kind.NUMBER)
     is_active: bool = leaf(_PRODUCTS.is_active, Kind.BOOLEAN)
     cost: Decimal | None = leaf(_PRODUCTS.cost, Kind.MONEY, guard="product.cost")

@@ -13,6 +13,7 @@ from app.infra.database import Statement, Transaction
 
 LOG_IN = "login"
 REFRESH = "refreshToken"
+LOG_OUT = "logout"
 TOKEN_COMMAND = "token"  # noqa: S105 - a command
 
 

@@ -1,9 +1,10 @@
 """Refresh tokens: opaque, good for one use, and kept as hashes only.
 
 Tokens got by rotating from one log-in form a *family*. Using a token a second time proves that two
-parties hold it, so the whole family dies, the newest token included. No grace is given for a lost
-answer: whoever lost it logs in again. Every rotation and every revocation locks the user's row
-first, so no token is born into a family or an account while it is being revoked.
+parties hold it, so the whole family dies, the newest token included, and with it every access token
+of the user: nobody knows which is whose. No grace is given for a lost answer: whoever lost it logs
+in again. Every rotation and every revocation locks the user's row first, so no token is born into a
+family or an account while it is being revoked.
 """
 
 import secrets
@@ -59,6 +60,13 @@ REVOKE_USER = Statement(
     """)
 )
 
+# Access tokens name the version that they were made for, and every statement compares it.
+END_ACCESS = Statement(
+    text("""
+    UPDATE users SET access_version = access_version + 1 WHERE id = CAST(:user_id AS uuid)
+    """)
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rotated:
@@ -100,6 +108,7 @@ async def rotate(tx: Transaction, token: str, lifetime: timedelta) -> Rotated | 
         return NotRotated(reason=Refused.REVOKED_TOKEN, user_id=user_id)
     if found["is_used"] or not owner["is_active"]:
         await tx.execute(REVOKE_FAMILY, family_id=family_id)
+        await end_access(tx, user_id)
         reason = Refused.REUSED_TOKEN if found["is_used"] else Refused.INACTIVE_USER
         return NotRotated(reason=reason, user_id=user_id, is_news=True)
     if found["is_expired"]:
@@ -110,6 +119,36 @@ async def rotate(tx: Transaction, token: str, lifetime: timedelta) -> Rotated | 
         user_id=user_id,
         access_version=owner["access_version"],
     )
+
+
+async def end_session(tx: Transaction, token: str, *, everywhere: bool) -> UUID | None:
+    """End the log-in that a token is of, or all of its owner's; the owner's id.
+
+    None, and nothing done, for a token that was never issued or whose log-in has ended.
+    """
+    token_hash = hash_of(token)
+    owner = None if token_hash is None else await tx.fetchrow(LOCK_OWNER, token_hash=token_hash)
+    found = owner and await tx.fetchrow(READ, token_hash=token_hash)
+    if owner is None or not found or found["is_revoked"] or found["is_expired"]:
+        return None
+    user_id: UUID = owner["id"]
+    if everywhere:
+        await end_everything(tx, user_id)
+    else:
+        await tx.execute(REVOKE_FAMILY, family_id=found["family_id"])
+        await end_access(tx, user_id)
+    return user_id
+
+
+async def end_everything(tx: Transaction, user_id: UUID) -> None:
+    """End every log-in of a user, and every access token."""
+    await end_access(tx, user_id)
+    await revoke_all(tx, user_id)
+
+
+async def end_access(tx: Transaction, user_id: UUID) -> None:
+    """Refuse every access token that the user has; what log-ins stay are refreshed."""
+    await tx.execute(END_ACCESS, user_id=user_id)
 
 
 async def revoke_all(tx: Transaction, user_id: UUID) -> None:

@@ -22,9 +22,12 @@ COORDINATE = "Mutation.createCustomer"
 
 @dataclass(frozen=True, kw_only=True)
 class CreateCustomer:
-    """`assigned_to` defaults to the actor where the actor may only leave own customers behind."""
+    """Without a code the server gives one.
 
-    code: str
+    `assigned_to` defaults to the actor where the actor may only leave own customers behind.
+    """
+
+    code: str | None = None
     business_name: str
     currency: str
     contact_name: str | None = None
@@ -44,16 +47,7 @@ async def create_customer(tx: Transaction, actor: Actor, command: CreateCustomer
     actor.require(COORDINATE)
     values = checked(command)
     values["assigned_to"] = await _assignee(tx, actor, command)
-    customer_id: UUID | None = await tx.fetchval(
-        _INSERT, **values, zero=money.zero(values["currency"])
-    )
-    if customer_id is None:
-        raise DomainError(
-            ErrorCode.DUPLICATE_CODE,
-            "Another customer has this code.",
-            path=("code",),
-            details={"code": values["code"]},
-        )
+    customer_id = await _insert(tx, values)
     await audit.record(
         tx,
         actor,
@@ -65,6 +59,26 @@ async def create_customer(tx: Transaction, actor: Actor, command: CreateCustomer
     return customer_id
 
 
+async def _insert(tx: Transaction, values: dict[str, Any]) -> UUID:
+    """Insert it under its code, or under the next of the series that nobody has."""
+    given = values["code"]
+    while True:
+        code = given or f"C-{await tx.fetchval(_NEXT_CODE):06}"
+        values["code"] = code
+        customer_id: UUID | None = await tx.fetchval(
+            _INSERT, **values, zero=money.zero(values["currency"])
+        )
+        if customer_id is not None:
+            return customer_id
+        if given:
+            raise DomainError(
+                ErrorCode.DUPLICATE_CODE,
+                "Another customer has this code.",
+                path=("code",),
+                details={"code": given},
+            )
+
+
 def checked(command: CreateCustomer) -> dict[str, Any]:
     """The columns of the new rows, or Invalid: all that can be told without the database."""
     currency = money.currency(command.currency, "currency")
@@ -73,7 +87,7 @@ def checked(command: CreateCustomer) -> dict[str, Any]:
         raise Invalid("A credit limit is zero or more.", "creditLimit")
     address = customer_fields.address(command.billing_address, "billingAddress")
     return {
-        "code": customer_fields.code(command.code, "code"),
+        "code": None if command.code is None else customer_fields.code(command.code, "code"),
         "business_name": text.required(command.business_name, "businessName"),
         "contact_name": text.optional(command.contact_name, "contactName"),
         "email": customer_fields.email(command.email, "email"),
@@ -138,6 +152,7 @@ def _audited(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
+_NEXT_CODE = Statement(sql("UPDATE customer_codes SET last = last + 1 RETURNING last"))
 _INSERT = Statement(
     sql("""
     WITH customer AS (

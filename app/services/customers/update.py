@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, update
@@ -13,22 +12,13 @@ from app.domain import customer_fields, text
 from app.domain.customer import CustomerStatus, CustomerType, require_in_use
 from app.domain.customer_fields import Address
 from app.domain.errors import Forbidden, Invalid
+from app.domain.unset import UNSET, Unset
 from app.infra.database import Statement, Transaction
 from app.models import customers
 from app.policies.actor import Actor
 from app.policies.scopes import Scope
 from app.services import audit, outbox
 from app.services.customers.access import reach
-
-
-class Unset(Enum):
-    """The type of `UNSET`."""
-
-    UNSET = "UNSET"
-
-
-UNSET: Final = Unset.UNSET
-"""A field that the caller did not supply: not the same as null, which clears it."""
 
 
 @dataclass(frozen=True, kw_only=True)

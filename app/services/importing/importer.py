@@ -39,31 +39,38 @@ async def _first_who_may(
         actor = await viewers.refresh(user_id)
         if actor is None:
             continue
-        lacking = [right for right in needed if not actor.grant.may_execute(f"Mutation.{right}")]
+        lacking = [right for right in needed if not actor.grant.may_execute(right)]
         if not lacking:
             return actor
         if named is not None:
-            raise ImportRefused(f"{named} may not use {', '.join(lacking)}.")
+            raise ImportRefused(f"{named} may not use {', '.join(map(_named, lacking))}.")
     if named is not None:
         raise ImportRefused(f"There is no active user {named}.")
     raise ImportRefused(
-        f"No active controller may use all of {', '.join(needed)}: name a user by --as. "
-        "Someone with the roles CONTROLLER and ACCOUNTANT may do all that an import needs."
+        f"No active controller may use all of {', '.join(map(_named, needed))}: name a user by "
+        "--as. Someone with the roles CONTROLLER and ACCOUNTANT may do all that an import needs, "
+        "and with CREDIT_MANAGER bring credit limits, too."
     )
 
 
 def _rights_to_post(mapping: ImportMapping) -> list[str]:
-    rights = ["postEntries"] if mapping.has_entries else []
+    rights = ["Mutation.postEntries"] if mapping.has_entries else []
     if mapping.invoice:
-        rights.append("postInvoice")
+        rights.append("Mutation.postInvoice")
     if mapping.settlement or mapping.payment:
-        rights.append("recordPayment")
+        rights.append("Mutation.recordPayment")
     return rights
 
 
 def _rights_to_make(mapping: ImportMapping) -> list[str]:
-    rights = ["createCustomer"] if mapping.customer else []
-    return [*rights, "createFiscalYear"] if mapping.fiscal_years else rights
+    rights = ["Mutation.createCustomer"] if mapping.customer else []
+    if "credit_limit" in mapping.customer:
+        rights.append("CreateCustomerInput.creditLimit")
+    return [*rights, "Mutation.createFiscalYear"] if mapping.fiscal_years else rights
+
+
+def _named(right: str) -> str:
+    return right.removeprefix("Mutation.")
 
 
 _BY_EMAIL = Statement(

@@ -72,7 +72,7 @@ class RowReader:
             settlement = self._read_settlement(fields, customer.currency, invoice)
         return Row(
             line=record.line,
-            code=customer.code,
+            code=str(customer.code),  # an import always says one
             currency=customer.currency,
             customer=customer,
             described=known.described,

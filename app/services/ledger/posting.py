@@ -153,6 +153,8 @@ def _scopes(actor: Actor, request: Request) -> Scopes:
     allowed = actor.grant.execute(f"Mutation.{request.operation}")
     for mutation in request.mutations:
         allowed &= actor.grant.execute(f"Mutation.{mutation}")
+    # What is refused, and what is left open, tells of the amounts that are there.
+    allowed &= actor.grant.field("LedgerEntry.amount", "ledger.amount").when_whole
     return Scopes(actor.grant.rows("Customer"), allowed)
 
 

@@ -40,6 +40,9 @@ NEW = CreateCustomer(code="ACME", business_name="Acme Ltd", currency="EUR")
 ADDRESS = Address(line1="1 Main St", city="Berlin", country="DE")
 
 
+UNNAMED = replace(NEW, code=None)
+
+
 async def row_of(owner: Owner, customer_id: UUID) -> asyncpg.Record:
     return await owner.fetchrow("SELECT * FROM customers WHERE id = $1", customer_id)
 
@@ -54,7 +57,7 @@ class TestCreating:
     async def test_a_customer_begins_with_an_empty_account(
         self, database: Database, owner: Owner
     ) -> None:
-        actor = await actor_for(database, Role.ACCOUNTANT)
+        actor = await actor_for(database, Role.ACCOUNTANT, Role.CREDIT_MANAGER)
         command = replace(
             NEW,
             code="FULL",
@@ -87,16 +90,43 @@ class TestCreating:
         assert {(error.code, error.path) for error in errors} == {(E.DUPLICATE_CODE, ("code",))}
         assert len(errors) == 3
 
+    async def test_without_a_code_the_next_that_nobody_has_is_given(
+        self, database: Database, owner: Owner
+    ) -> None:
+        actor = await actor_for(database, Role.ADMIN)
+
+        async def made() -> str:
+            customer = await database.run(lambda tx: create_customer(tx, actor, UNNAMED))
+            return str((await row_of(owner, customer))["code"])
+
+        first = await made()
+        number = int(first.removeprefix("C-"))
+        await make_customer(database, code=f"C-{number + 1:06}")
+        assert (first, await made()) == (f"C-{number:06}", f"C-{number + 2:06}")
+
+    @pytest.mark.parametrize("role", [Role.ACCOUNTANT, Role.INTEGRATOR])
+    async def test_who_assigns_and_limits_nobody_says_neither_of_a_new_customer(
+        self, database: Database, role: Role
+    ) -> None:
+        actor = await actor_for(database, role)
+        for change, path in (
+            ({"credit_limit": Decimal(1)}, "creditLimit"),
+            ({"assigned_to": actor.user_id}, "assignedTo"),
+        ):
+            error = await refused(database, create_customer, actor, replace(UNNAMED, **change))
+            assert (error.code, error.path) == (E.FORBIDDEN, (path,))
+
     async def test_a_representatives_customer_is_the_representatives(
         self, database: Database, owner: Owner
     ) -> None:
         rep = await actor_for(database, Role.SALES_REP)
-        customer = await database.run(lambda tx: create_customer(tx, rep, replace(NEW, code="R1")))
+        customer = await database.run(lambda tx: create_customer(tx, rep, UNNAMED))
         assert (await row_of(owner, customer))["assigned_to"] == rep.user_id
 
     @pytest.mark.parametrize(
         ("change", "code", "path"),
         [
+            ({"code": "R2"}, E.FORBIDDEN, "code"),
             ({"tax_id": "DE1"}, E.FORBIDDEN, "taxId"),
             ({"credit_limit": Decimal(1)}, E.FORBIDDEN, "creditLimit"),
             ({"assigned_to": uuid4()}, E.NOT_FOUND, "assignedTo"),
@@ -107,7 +137,7 @@ class TestCreating:
     ) -> None:
         rep = await actor_for(database, Role.SALES_REP)
         before = await snapshot(owner)
-        error = await refused(database, create_customer, rep, replace(NEW, code="R2", **change))
+        error = await refused(database, create_customer, rep, replace(UNNAMED, **change))
         assert (error.code, error.path) == (code, (path,))
         assert await snapshot(owner) == before
 
