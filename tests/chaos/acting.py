@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from app.domain import global_id
 from tests.chaos.asking import Account, Ask, Person, Told
 
+# Days of the past, whenever this runs: what lowers a balance is not dated after today.
 FIRST_DAY = date(2026, 1, 1)
 TAX_RATES = ("0", "0.07", "0.19")
 
@@ -148,13 +149,15 @@ class Actor:
         fields: dict[str, Any] = dict(made)
         wanted: dict[str, Any] = fields.pop("input")
         if fields.get("amount") is not None:
-            wanted = {**wanted, "customer": account.name, "externalReference": key}
+            wanted = {**wanted, "customer": account.name}
+            # Unlike its key, which several may use, this names one of a customer's payments.
+            wanted["externalReference"] = f"{key}-{next(_serial)}"
         return Ask(
             person=self.person, key=key, mutation=mutation, account=account, input=wanted, **fields
         )
 
     def _day(self) -> str:
-        return (FIRST_DAY + timedelta(days=self.random.randrange(360))).isoformat()
+        return (FIRST_DAY + timedelta(days=self.random.randrange(300))).isoformat()
 
     def _invoice(self, account: Account) -> Mapping[str, Any]:
         lines, total = [], Decimal(0)
@@ -205,9 +208,11 @@ class Actor:
         amount = account.money(self.random.randint(1, 50_000))
         given = {"transactionDate": self._day(), "amount": str(amount), "reason": "Damaged"}
         debits = self.told.debits.get(account.id)
+        made: dict[str, Any] = {"input": given, "amount": -amount}
         if debits and self.random.random() < 0.5:
             given["against"] = self.random.choice(debits)[0]
-        return {"input": given, "amount": -amount}
+            made["may_be_refused"] = EXCEEDS  # by what others have credited of it already
+        return made
 
     def _allocate(self, account: Account) -> Mapping[str, Any] | None:
         known = self.told.credits.get(account.id)
