@@ -1,6 +1,6 @@
 """How fast the product is, next to the least that the same work can cost on the same machine.
 
-- `dataset`    the books: made by the posting engine, so every invariant holds
+- `books`      the books: made by SQL, so that every invariant holds
 - `scenarios`  what is asked, of us and of the baseline
 - `bare`       the baseline of reads: bare Starlette and hand-written SQL
 - `postings`   the baseline of postings: pgbench doing the same writes in one statement

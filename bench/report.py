@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.growth import Growth
 from bench.load import Measured
 from bench.rounds import Compared
 
@@ -33,7 +34,20 @@ def table(comparisons: Sequence[Compared]) -> str:
     return "\n".join(lines)
 
 
-def as_json(comparisons: Sequence[Compared], options: dict[str, Any]) -> str:
+def growth_table(grown: Sequence[Growth], small: int, large: int, target: float) -> str:
+    """Each question's median on small and on large books, in milliseconds."""
+    lines = [f"{'p50 ms of one request at a time, entries:':46}{small:>11}{large:>11}{'ratio':>8}"]
+    for each in grown:
+        verdict = "" if each.ratio <= target else f"   above {target:g}"
+        lines.append(
+            f"{each.title:46}{each.small_ms:11.2f}{each.large_ms:11.2f}{each.ratio:8.2f}{verdict}"
+        )
+    return "\n".join(lines)
+
+
+def as_json(
+    comparisons: Sequence[Compared], grown: Sequence[Growth], options: dict[str, Any]
+) -> str:
     """Everything that was measured, and what on."""
     return json.dumps(
         {
@@ -51,6 +65,15 @@ def as_json(comparisons: Sequence[Compared], options: dict[str, Any]) -> str:
                     "baselineRounds": [_rounded(one) for one in each.theirs],
                 }
                 for each in comparisons
+            ],
+            "growth": [
+                {
+                    "title": each.title,
+                    "smallMs": round(each.small_ms, 3),
+                    "largeMs": round(each.large_ms, 3),
+                    "ratio": round(each.ratio, 3),
+                }
+                for each in grown
             ],
         },
         indent=2,

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from app.domain import global_id
-from bench.dataset import Dataset
+from bench.books import Books
 from bench.load import KEY
 from bench.postings import NET, POSTING_DAY
 
@@ -72,9 +72,9 @@ class Posting:
     ours: list[bytes]
 
 
-def one_customer(dataset: Dataset, token: str) -> Read:
+def one_customer(books: Books, token: str) -> Read:
     """(a) One of the representative's customers at a time, eight fields."""
-    asked = Random(1).choices(dataset.rep_customers, k=REQUESTS)
+    asked = Random(1).choices(books.rep_customers, k=REQUESTS)
     return Read(
         key="one_customer",
         title="one customer, 8 fields",
@@ -88,7 +88,7 @@ def one_customer(dataset: Dataset, token: str) -> Read:
     )
 
 
-def many_customers(dataset: Dataset, token: str) -> Read:
+def many_customers(books: Books, token: str) -> Read:
     """(b) A page of the representative's customers, each with its first entries."""
     variables = {"first": PAGE, "entries": ENTRIES_EACH}
     return Read(
@@ -97,11 +97,11 @@ def many_customers(dataset: Dataset, token: str) -> Read:
         target=0.85,
         root="customers",
         ours=[graphql(MANY_CUSTOMERS, variables, token)],
-        bare=[get(f"/customers/{dataset.rep}/{PAGE}/{ENTRIES_EACH}")],
+        bare=[get(f"/customers/{books.users['rep1']}/{PAGE}/{ENTRIES_EACH}")],
     )
 
 
-def postings(dataset: Dataset, token: str) -> Posting:
+def postings(books: Books, token: str) -> Posting:
     """(c) Invoices of one line to random customers, each under a key of its own."""
     return Posting(
         key="postings",
@@ -109,7 +109,7 @@ def postings(dataset: Dataset, token: str) -> Posting:
         target=0.15,
         ours=[
             graphql(POST_INVOICE, {"input": _invoice(each)}, token)
-            for each in Random(2).choices(dataset.customers, k=REQUESTS)
+            for each in Random(2).choices(books.customers, k=REQUESTS)
         ],
     )
 

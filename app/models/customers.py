@@ -77,6 +77,13 @@ customers = Table(
     ),
     Index("ix_customers_assigned_to", "assigned_to", "id"),
     Index("ix_customers_business_name_id", "business_name", "id"),
+    Index("ix_customers_created_at_id", "created_at", "id"),
+    Index("ix_customers_updated_at_id", "updated_at", "id"),
+    Index("ix_customers_customer_type_id", "customer_type", "id"),
+    Index("ix_customers_status_id", "status", "id"),
+    Index("ix_customers_email", "email"),
+    Index("ix_customers_phone", "phone"),
+    Index("ix_customers_tags", "tags", postgresql_using="gin"),
 )
 for _name in ("code", "business_name", "email", "phone"):
     Index(
@@ -126,4 +133,6 @@ accounts = Table(
         "pending >= 0 AND advance >= 0 AND credit_limit >= 0", name="figures_not_negative"
     ),
     CheckConstraint("octet_length(head_hash) = 32", name="head_is_sha256"),
+    Index("ix_accounts_pending_customer_id", "pending", "customer_id"),
+    Index("ix_accounts_credit_limit_customer_id", "credit_limit", "customer_id"),
 )

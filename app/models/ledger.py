@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from app.domain.ledger import EntryType, GeneralLedgerAccount, PaymentMethod, ReferenceType
+from app.models.folding import case_folded
 from app.models.metadata import (
     exact_money,
     id_column,
@@ -78,7 +79,12 @@ ledger_entries = Table(
     ),
     Index("ix_ledger_entries_id", "id"),
     Index("uq_ledger_entries_number", "number", unique=True),
+    # The orders of lists, and what few entries are: a page is read, and not what it is a page of.
     Index("ix_ledger_entries_transaction_date_id", "transaction_date", "id"),
+    Index("ix_ledger_entries_due", text("COALESCE(due_date, 'infinity'::date)"), "id"),
+    Index("ix_ledger_entries_amount_id", "amount", "id"),
+    Index("ix_ledger_entries_type_id", "type", "id"),
+    Index("ix_ledger_entries_period_id_id", "period_id", "id"),
     # What was credited of an invoice.
     Index(
         "ix_ledger_entries_related",
@@ -114,6 +120,13 @@ ledger_entries = Table(
             "external_reference IS NOT NULL AND reference_type IS DISTINCT FROM 'IMPORT'"
         ),
     ),
+)
+
+Index(
+    "ix_ledger_entries_number_trgm",
+    case_folded(ledger_entries.c.number).label("number"),
+    postgresql_using="gin",
+    postgresql_ops={"number": "gin_trgm_ops"},
 )
 
 entry_lines = Table(
@@ -166,8 +179,9 @@ allocations = Table(
     CheckConstraint("amount <> 0 AND (amount < 0) = (undoes_id IS NOT NULL)", name="sign"),
     Index("ix_allocations_credit", "customer_id", "credit_id"),
     Index("ix_allocations_debit", "customer_id", "debit_id"),
-    # What an allocation dated after a day still leaves open as of that day.
-    Index("ix_allocations_dated", "customer_id", "accounting_date"),
+    # What an allocation dated after a day still leaves open as of that day: of one customer, by
+    # skipping from date to date, or of all.
+    Index("ix_allocations_dated", "accounting_date", "customer_id"),
     # Few are undone: only those need an entry.
     Index(
         "uq_allocations_undone",

@@ -8,6 +8,7 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLNamedType,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
@@ -35,6 +36,11 @@ class PlannedField:
     graphql: GraphQLField
     target: str
     item: str
+
+    @property
+    def is_always_there(self) -> bool:
+        """Whether no row is without it."""
+        return isinstance(self.graphql.type, GraphQLNonNull)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ from app.planner.pages import PageCompiler
 from app.planner.recorded import RecordedValues
 from app.planner.rows import PlannedRow, TableRow
 from app.planner.search import Search, compile_search
+from app.planner.seen import Seen
 from app.planner.selection import Selected, Selections
 from app.planner.values import Arguments, Binder, Span, as_given
 from app.policies.conditions import ALWAYS, ScopeCondition
@@ -319,16 +320,21 @@ class Compiler:
         concrete = declaration.concrete if isinstance(declaration, One) else None
         related_type = self.catalogue.type(concrete or field.item)
         row = self.table_row(related_type)
-        conditions = [] if declaration.link is None else [declaration.link(parent, row)]
-        if not self._is_known_visible(related_type, rows, parent, parent_rows):
-            assert related_type.source is not None
-            conditions.append(visible(related_type.source, rows, row))
-        condition = and_(literal_column("true"), *(c for c in conditions if not unconditional(c)))
+        seen = Seen(
+            compiler=self,
+            type=related_type,
+            rows=rows,
+            parent=None if isinstance(parent, _NoRow) else parent,
+            is_known=self._is_known_visible(related_type, rows, parent, parent_rows),
+        )
+        links = [] if declaration.link is None else [declaration.link(parent, row)]
+        linked = [literal_column("true"), *(each for each in links if not unconditional(each))]
         if isinstance(declaration, Connected):
             arguments = self.arguments(field, selected)
             return PageCompiler(
-                self, related_type, declaration, row, selected, arguments, condition, rows
+                self, related_type, declaration, row, selected, arguments, and_(*linked), seen
             ).json()
+        condition = and_(*linked, *seen.conditions(row))
         is_list = isinstance(declaration, Many)
         limit = declaration.limit if isinstance(declaration, Many) else None
         with self.bounds.inside_list(limit) if is_list else nullcontext():

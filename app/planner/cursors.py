@@ -16,9 +16,9 @@ from sqlalchemy import Text as TextType
 from sqlalchemy.types import REAL
 
 from app.domain.errors import Invalid
-from app.planner.orders import NEVER_DUE, OrderKey
+from app.planner.orders import OrderKey
 from app.planner.values import Arguments
-from app.schema.types.sql import constant
+from app.schema.types.sql import NEVER, constant
 
 if TYPE_CHECKING:
     from app.planner.compiler import Compiler
@@ -113,7 +113,7 @@ def _instant(text: str) -> datetime:
 
 def _date(text: str) -> date:
     """The driver's `date.max` is PostgreSQL's infinity, and only that."""
-    if text == NEVER_DUE:
+    if text == NEVER:
         return date.max
     day = date.fromisoformat(text)
     if day in {date.min, date.max}:

@@ -30,6 +30,7 @@ from app.planner.rows import TableRow
 from app.planner.values import Arguments, as_given, checked_text, each, name_text
 from app.policies.conditions import ScopeCondition
 from app.schema.types.declaration import Kind, Leaf, One
+from app.schema.types.sql import never, or_never
 
 if TYPE_CHECKING:
     from app.planner.compiler import Compiler
@@ -110,13 +111,16 @@ class FilterCompiler:
         self.compiler.guards.require_whole(field, self.rows, *self._shown(path))
         if isinstance(field.declaration, One):
             return self._related(field, name, value, path)
-        assert isinstance(field.declaration, Leaf)
-        return self._leaf(field.declaration, value, path)
+        return self._leaf(field, value, path)
 
-    def _leaf(self, leaf: Leaf, given: Any, path: tuple[str | int, ...]) -> ColumnElement[bool]:
-        value = leaf.value(self.row)
+    def _leaf(
+        self, field: PlannedField, given: Any, path: tuple[str | int, ...]
+    ) -> ColumnElement[bool]:
+        leaf = field.declaration
+        assert isinstance(leaf, Leaf)
+        value = leaf.compared_in(self.rows)(self.row)
         if leaf.kind is Kind.CHOICE:
-            return value == any_(self._bound(ARRAY(Text), path, each(_enum_text)))
+            return self._chosen(value, given, path)
         if leaf.kind is Kind.LIST:
             texts = self._bound(ARRAY(Text), path, each(checked_text(*self._shown(path))))
             return value.op("@>", is_comparison=True)(texts)
@@ -124,22 +128,45 @@ class FilterCompiler:
         return and_(
             true(),
             *(
-                operators(leaf, value, operator, (*path, operator))
+                operators(field, value, operator, (*path, operator))
                 for operator, operand in given.items()
                 if operand is not None
             ),
         )
 
-    def _exact_operators(
-        self, leaf: Leaf, value: ColumnElement[Any], operator: str, path: tuple[str | int, ...]
+    def _chosen(
+        self, value: ColumnElement[Any], given: Any, path: tuple[str | int, ...]
     ) -> ColumnElement[bool]:
-        type_ = Date() if leaf.kind is Kind.DATE else Numeric()
-        return _COMPARISONS[operator](value, self._bound(type_, path, as_given))
+        """One of the choices given; of one alone, an index has the rows in the list's order."""
+        if len(given) == 1:
+            return value == self._bound(Text(), path, lambda chosen: _enum_text(chosen[0]))
+        return value == any_(self._bound(ARRAY(Text), path, each(_enum_text)))
+
+    def _exact_operators(
+        self,
+        field: PlannedField,
+        value: ColumnElement[Any],
+        operator: str,
+        path: tuple[str | int, ...],
+    ) -> ColumnElement[bool]:
+        compare = _COMPARISONS[operator]
+        is_date = isinstance(field.declaration, Leaf) and field.declaration.kind is Kind.DATE
+        given = self._bound(Date() if is_date else Numeric(), path, as_given)
+        if not is_date or field.is_always_there:
+            return compare(value, given)
+        # An absent date meets no condition. As it is indexed, it lies where none can be asked for.
+        indexed = or_never(value)
+        return and_(compare(value, given), compare(indexed, given), indexed < never())
 
     def _text_operators(
-        self, leaf: Leaf, value: ColumnElement[Any], operator: str, path: tuple[str | int, ...]
+        self,
+        field: PlannedField,
+        value: ColumnElement[Any],
+        operator: str,
+        path: tuple[str | int, ...],
     ) -> ColumnElement[bool]:
-        checked = (name_text if leaf.is_name else checked_text)(*self._shown(path))
+        is_name = isinstance(field.declaration, Leaf) and field.declaration.is_name
+        checked = (name_text if is_name else checked_text)(*self._shown(path))
         if operator == "in":
             return value == any_(self._bound(ARRAY(Text), path, each(checked)))
         if operator == "eq":

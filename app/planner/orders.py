@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     cast,
     false,
-    func,
     or_,
     tuple_,
 )
@@ -26,14 +25,12 @@ from app.planner.rows import TableRow
 from app.planner.values import Arguments
 from app.policies.conditions import ScopeCondition
 from app.schema.types.declaration import Connected, GlobalIdLeaf, Kind, Leaf
-from app.schema.types.sql import constant
+from app.schema.types.sql import or_never
 
 if TYPE_CHECKING:
     from app.planner.compiler import Compiler
 
 MAX_KEYS = 5
-# Sorts an absent date last; no calendar date is it.
-NEVER_DUE = "infinity"
 
 _TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: Text(),
@@ -74,7 +71,8 @@ def order_keys(
         name = wish["field"].value
         field = planned_type.orders[name]
         compiler.guards.require_whole(field, rows, *arguments.path, "orderBy", str(index), "field")
-        keys.append(_key(name, field, row, planned_type, wish["direction"].value == "DESC"))
+        descending = wish["direction"].value == "DESC"
+        keys.append(_key(name, field, row, planned_type, rows, descending))
     if not keys and (arguments.get("filter") or {}).get("search") is not None:
         score = compiler.search(planned_type, row, rows, arguments).score
         keys.append(OrderKey("RELEVANCE", score, REAL(), descending=True))
@@ -82,7 +80,7 @@ def order_keys(
         field = planned_type.orders[declaration.order]
         # Nobody asked for the usual order: where it would tell, it is left out, not refused.
         if compiler.guards.access(field).is_whole_for(rows):
-            keys.append(_key(declaration.order, field, row, planned_type, descending=False))
+            keys.append(_key(declaration.order, field, row, planned_type, rows, descending=False))
     if not any(isinstance(key.type, Uuid) for key in keys):
         descending = bool(keys) and keys[-1].descending
         keys.append(OrderKey("ID", _id_value(planned_type, row), Uuid(), descending))
@@ -90,15 +88,20 @@ def order_keys(
 
 
 def _key(
-    name: str, field: PlannedField, row: TableRow, planned_type: PlannedType, descending: bool
+    name: str,
+    field: PlannedField,
+    row: TableRow,
+    planned_type: PlannedType,
+    rows: ScopeCondition,
+    descending: bool,
 ) -> OrderKey:
     declaration = field.declaration
     if isinstance(declaration, GlobalIdLeaf):
         return OrderKey(name, _id_value(planned_type, row), Uuid(), descending)
     assert isinstance(declaration, Leaf)
-    value = declaration.value(row)
-    if declaration.kind is Kind.DATE:
-        value = func.coalesce(value, cast(constant(NEVER_DUE), Date), type_=Date())
+    value = declaration.compared_in(rows)(row)
+    if declaration.kind is Kind.DATE and not field.is_always_there:
+        value = or_never(value)
     return OrderKey(name, value, _TYPES[declaration.kind], descending)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
+    Select,
     Text,
     and_,
     cast,
@@ -28,9 +29,9 @@ from app.planner.cursors import bound_position, cursor_text
 from app.planner.filters import FilterCompiler
 from app.planner.orders import OrderKey, beyond, order_keys
 from app.planner.rows import PageRow, TableRow
+from app.planner.seen import OwnerRow, Seen
 from app.planner.selection import Selected
 from app.planner.values import Arguments, Constant
-from app.policies.conditions import ScopeCondition
 from app.schema.types.declaration import Connected
 from app.schema.types.node import DEFAULT_PAGE, MAX_PAGE
 from app.schema.types.sql import constant
@@ -53,7 +54,8 @@ class Window:
 class PageCompiler:
     """One connection field: everything that is selected of one page of one list.
 
-    `condition` is what makes a row belong to the list and visible; the filter comes on top of it.
+    `condition` is what makes a row belong to the list; whether it is `seen` and the filter come on
+    top of it.
     """
 
     def __init__(
@@ -65,18 +67,22 @@ class PageCompiler:
         selected: Selected,
         arguments: Arguments,
         condition: ColumnElement[bool],
-        rows: ScopeCondition,
+        seen: Seen,
     ) -> None:
         assert planned_type.source is not None
         self.compiler = compiler
         self.type = planned_type
+        self.declaration = declaration
         self.row = row
         self.selected = selected
         self.arguments = arguments
-        self.rows = rows
+        self.seen = seen
+        self.rows = rows = seen.rows
         self.page = PageRow(compiler.alias("p"), planned_type.source)
         filters = FilterCompiler(compiler, planned_type, row, rows, arguments)
-        self.matching = and_(condition, filters.conditions())
+        self.is_filtered = bool(arguments.get("filter"))
+        self.belonging = and_(condition, filters.conditions())
+        self.matching = and_(self.belonging, *seen.conditions(row))
         self.keys = order_keys(compiler, planned_type, row, rows, declaration, arguments)
         self.window = _window(compiler, arguments)
         self.positions = {
@@ -199,13 +205,16 @@ class PageCompiler:
         return literal_column(f'"{self.page.name}"."number"', BigInteger())
 
     def _count(self) -> ColumnElement[Any]:
+        if self.declaration.total is not None and not self.is_filtered:
+            return self.seen.total(self.declaration.total)
         statement = select(func.count()).select_from(self.row.from_clause()).where(self.matching)
         return statement.scalar_subquery()
 
     def _numbered_page(self) -> FromClause:
         """The page's rows with what is needed of them, numbered from the end they are read from."""
         forward = self.window.forward
-        conditions = [self.matching]
+        owner = self.seen.owner_of(self.row)
+        conditions = [self.matching if owner is None else self.belonging]
         for name, position in self.positions.items():
             conditions.append(beyond(self.keys, position, forward=name == "after"))
         limit = self.window.size + literal_column("1") if self.looks_ahead else self.window.size
@@ -215,11 +224,14 @@ class PageCompiler:
                 *(key.value.label(f"k{i}") for i, key in enumerate(self.keys)),
             )
             .where(*conditions)
-            .order_by(*(_direction(key, forward=forward) for key in self.keys))
+            .order_by(*(_directed(key.value, key, forward=forward) for key in self.keys))
             .limit(limit)
         )
         # The table's own from clause last: everything above may have touched a joined table.
-        read = rows.select_from(self.row.from_clause()).subquery(self.compiler.alias("r"))
+        rows = rows.select_from(self.row.from_clause(self.seen.customers(self.row)))
+        if owner is not None:
+            rows = self._first_of_each(owner, rows).limit(limit)
+        read = rows.subquery(self.compiler.alias("r"))
         numbered = select(
             literal_column(f"{read.name}.*"), func.row_number().over().label("number")
         )
@@ -227,6 +239,22 @@ class PageCompiler:
         if not forward:
             numbered = numbered.order_by(literal_column("number").desc())
         return numbered.subquery(self.page.name)
+
+    def _first_of_each(self, owner: OwnerRow, rows: Select[Any]) -> Select[Any]:
+        """The first rows of all owners, out of the first ones of each.
+
+        Who sees few owners' rows would otherwise have everybody's read in the list's order.
+        """
+        name = self.compiler.alias("f")
+        of_each = rows.where(owner.owns).lateral(name)
+        merged: Select[Any] = select(literal_column(f"{name}.*")).select_from(
+            owner.row.from_clause().join(of_each, true())
+        )
+        order = (
+            _directed(literal_column(f'{name}."k{i}"'), key, forward=self.window.forward)
+            for i, key in enumerate(self.keys)
+        )
+        return merged.where(owner.is_seen).order_by(*order)
 
     def _selects_lookahead(self) -> bool:
         wanted = "hasNextPage" if self.window.forward else "hasPreviousPage"
@@ -256,5 +284,5 @@ def _window(compiler: "Compiler", arguments: Arguments) -> Window:
     return Window(forward=last is None, size=size)
 
 
-def _direction(key: OrderKey, *, forward: bool) -> ColumnElement[Any]:
-    return key.value.asc() if forward is not key.descending else key.value.desc()
+def _directed(value: ColumnElement[Any], key: OrderKey, *, forward: bool) -> ColumnElement[Any]:
+    return value.asc() if forward is not key.descending else value.desc()

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, Table, literal_column
+from sqlalchemy import Column, ColumnElement, FromClause, literal_column
 
-from app.schema.types.declaration import Source
+from app.schema.types.declaration import Joined, Source
 
 
 class TableRow:
@@ -13,7 +13,7 @@ class TableRow:
     def __init__(self, name: str, source: Source) -> None:
         self.name = name
         self.source = source
-        self._joined: list[Table] = []
+        self._joined: list[Joined] = []
 
     def __getitem__(self, column: Column[Any]) -> ColumnElement[Any]:
         table = column.table
@@ -21,17 +21,21 @@ class TableRow:
             return _reference(self.name, column.name, column)
         if table not in self._joined:
             if table not in self.source.joins:
-                raise KeyError(f"{self.source.table.name} does not join {column.table}")
+                raise KeyError(f"{self.source.table.name} does not join {table}")
             self._joined.append(table)
-        return _reference(f"{self.name}_{column.table}", column.name, column)
+        return _reference(f"{self.name}_{table.name}", column.name, column)
 
-    def from_clause(self) -> FromClause:
-        """The table with all that was touched. Call it after everything else was compiled."""
-        clause: FromClause = self.source.table.alias(self.name)
+    def from_clause(self, of: FromClause | None = None) -> FromClause:
+        """The table with all that was touched. Call it after everything else was compiled.
+
+        `of` stands for the table, and has its columns under this row's name.
+        """
+        clause: FromClause = self.source.table.alias(self.name) if of is None else of
         for table in self._joined:
             joined = _JoinedRow(f"{self.name}_{table.name}")
             condition = self.source.joins[table](self, joined)
-            clause = clause.outerjoin(table.alias(joined.name), condition)
+            is_outer = table not in self.source.always_there
+            clause = clause.join(table.alias(joined.name), condition, isouter=is_outer)
         return clause
 
 

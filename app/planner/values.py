@@ -81,7 +81,10 @@ class Span:
 
 
 def shape(value: Any) -> Any:
-    """What of a coerced variable the statement's text depends on."""
+    """What of a coerced variable the statement's text depends on.
+
+    A list of one is read by an index in its order, where a longer one has to be sorted.
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, dict):
@@ -89,7 +92,7 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         if any(isinstance(inner, dict) for inner in value):
             return tuple(shape(inner) for inner in value)
-        return "list"
+        return "one" if len(value) == 1 else "list"
     if isinstance(value, Enum):
         return value.name
     return "value"

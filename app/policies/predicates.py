@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Uuid,
     and_,
+    any_,
     bindparam,
     exists,
     false,
@@ -48,7 +49,8 @@ def customer_visible(condition: ScopeCondition, column: ColumnOf) -> ColumnEleme
     return _formula(
         condition,
         {
-            Scope.TEAM: assigned_to.in_(_members_of_viewers_teams()),
+            # Found once and as a list: an index on who is assigned then serves it.
+            Scope.TEAM: assigned_to == any_(func.array(_members_of_viewers_teams())),
             Scope.OWN: assigned_to == viewer_id(),
             Scope.SELF: column(customers.c.id) == viewer_customer_id(),
         },
@@ -109,7 +111,8 @@ def _viewers_teams() -> Any:
 
 def _members_of_viewers_teams() -> Any:
     member = users.alias()
-    return select(member.c.id).where(member.c.team_id.in_(_viewers_teams()))
+    found = select(member.c.id).where(member.c.team_id.in_(_viewers_teams()))
+    return found.scalar_subquery()
 
 
 def _formula(

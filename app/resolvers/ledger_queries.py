@@ -5,7 +5,7 @@ from datetime import date
 import strawberry
 from strawberry import UNSET
 
-from app.models import ledger_entries
+from app.models import accounts, ledger_entries
 from app.resolvers.planned import planned_root
 from app.schema.types.declaration import Connected, Lookup
 from app.schema.types.filters import LedgerEntryFilter, LedgerEntryOrder, PeriodFilter
@@ -27,7 +27,7 @@ class LedgerQueries:
     ) -> LedgerEntry | None:
         """One entry, by id or by number."""
 
-    @planned_root(Connected())
+    @planned_root(Connected(total=accounts.c.sequence))
     def ledger_entries(
         self,
         first: int | None = UNSET,

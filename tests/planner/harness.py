@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -109,6 +110,7 @@ class Planned:
         text: str,
         variables: Mapping[str, Any] | None = None,
         policy: Policy = POLICY,
+        today: date = TODAY,
     ) -> Answer:
         """The plan's own answer, over a connection of the caller's."""
         grant = compile_grant(
@@ -127,7 +129,7 @@ class Planned:
         context = {
             "viewer_id": viewer["id"],
             "viewer_customer_id": viewer["customer_id"],
-            "today": TODAY,
+            "today": today,
         }
         plan = await self.plans.plan(
             document, "test", "Query", (operation.node.selection_set,), given, grant

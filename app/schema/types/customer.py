@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
-from sqlalchemy import ColumnElement, Date, DateTime, Numeric, and_, func, select
+from sqlalchemy import Column, ColumnElement, Date, DateTime, Numeric, and_, func, select
 from strawberry import UNSET
 
 from app.domain.text import PARAGRAPH
@@ -33,7 +33,7 @@ from app.schema.types.filters import LedgerEntryFilter, LedgerEntryOrder
 from app.schema.types.masks import email as masked_email
 from app.schema.types.masks import everything, initial, last_two
 from app.schema.types.node import Connection, Node
-from app.schema.types.open_as_of import open_entries
+from app.schema.types.open_as_of import open_entries, overdue_of_all
 from app.schema.types.people import User
 from app.schema.types.scalars import Currency, Cursor
 from app.schema.types.sql import constant, today, zero_of
@@ -53,6 +53,14 @@ def _overdue_amount(row: Row) -> ColumnElement[Any]:
         select(func.sum(item.c.open)).where(item.c.is_debit, item.c.due < today()).scalar_subquery()
     )
     return func.coalesce(overdue, zero_of(row[_CUSTOMERS.currency]), type_=Numeric())
+
+
+_OVERDUE = overdue_of_all(today(), "overdue")
+_OVERDUE_OF, _OVERDUE_SUM = cast("list[Column[Any]]", list(_OVERDUE.c))
+
+
+def _overdue_in_lists(row: Row) -> ColumnElement[Any]:
+    return func.coalesce(row[_OVERDUE_SUM], zero_of(row[_CUSTOMERS.currency]), type_=Numeric())
 
 
 def _oldest_due_date(row: Row) -> ColumnElement[Any]:
@@ -103,8 +111,10 @@ class CustomerPreferences:
         joins={
             accounts: lambda customer, account: (
                 account[_ACCOUNTS.customer_id] == customer[_CUSTOMERS.id]
-            )
+            ),
+            _OVERDUE: lambda customer, overdue: overdue[_OVERDUE_OF] == customer[_CUSTOMERS.id],
         },
+        always_there=(accounts,),
     )
 )
 class Customer(Node):
@@ -160,6 +170,7 @@ class Customer(Node):
         guard=_BALANCE,
         filterable=True,
         order="OVERDUE_AMOUNT",
+        in_lists=_overdue_in_lists,
         description="What is open today and was due before: as `ageing` has it.",
     )
     oldest_due_date: date | None = leaf(
@@ -244,7 +255,9 @@ class Customer(Node):
         Connected(
             link=lambda customer, entry: (
                 entry[ledger_entries.c.customer_id] == customer[_CUSTOMERS.id]
-            )
+            ),
+            # Their sequences have no gaps.
+            total=_ACCOUNTS.sequence,
         )
     )
     def ledger_entries(

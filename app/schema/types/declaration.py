@@ -11,11 +11,12 @@ from functools import wraps
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 import strawberry
-from sqlalchemy import Column, ColumnElement, Select, Table
+from sqlalchemy import Column, ColumnElement, Select, Subquery, Table
 from sqlalchemy.types import TypeEngine
 from strawberry.schema_directive import Location
 
 from app.domain.text import LINE, PARAGRAPH
+from app.policies.conditions import ScopeCondition
 
 PLANNED = "planned"
 # What counts when reads are bounded: the rows that a figure is made of, more or less, and those of
@@ -33,6 +34,7 @@ class Row(Protocol):
         ...
 
 
+Joined = Table | Subquery
 Expression = Callable[[Row], ColumnElement[Any]]
 Link = Callable[[Row, Row], ColumnElement[bool]]
 Mask = Callable[[ColumnElement[Any]], ColumnElement[Any]]
@@ -67,7 +69,8 @@ class Owner(Enum):
 class Source:
     """Where the rows of a type come from.
 
-    `joins` are one-to-one tables, joined only when a selection touches them. `customer_id` is the
+    `joins` are one-to-one tables, joined only when a selection touches them; every row has one of
+    those that are `always_there`. `customer_id` is the
     column that names the owning customer, for types whose owner is one. `searched` names the text
     fields that a fuzzy search covers. `date_filters` are conditions on a date that no field has;
     they, and look-ups by a date, tell of the fields `dated_by`. `part_of` names the type whose
@@ -79,7 +82,8 @@ class Source:
     owner: Owner
     customer_id: Column[Any] | None = None
     part_of: str | None = None
-    joins: Mapping[Table, Link] = field(default_factory=dict)
+    joins: Mapping[Joined, Link] = field(default_factory=dict)
+    always_there: Sequence[Table] = ()
     key: Sequence[Column[Any]] = ()
     searched: Sequence[str] = ()
     date_filters: Mapping[str, DateCondition] = field(default_factory=dict)
@@ -107,6 +111,8 @@ class Leaf:
     `column` is its column's name, where it is nothing but one. `subject`, of JSON, says which
     type's columns the keys are: their values are shown as far as that type's own fields are.
     `is_name`: text that names the row, kept in one form of Unicode and sought in it.
+    `in_lists` is the same value, as lists of every row there is compare it: joined to all of them
+    at once where `value` reads for one row.
     """
 
     value: Expression
@@ -119,6 +125,11 @@ class Leaf:
     filterable: bool = False
     is_name: bool = False
     order: str | None = None
+    in_lists: Expression | None = None
+
+    def compared_in(self, rows: ScopeCondition) -> Expression:
+        """What a list of such rows orders and filters by."""
+        return self.in_lists if self.in_lists and rows.is_always else self.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,9 +234,12 @@ class Connected:
     """A page of rows of another type, by keyset cursor.
 
     `order` names the declared order that applies when none is asked for; without it, the key's.
+    `total` is the column that has the number of one customer's rows, in a table that has a row for
+    each customer: the list is then of all rows of a customer, or of all customers.
     """
 
     link: Link | None = None
+    total: Column[Any] | None = None
     guard: str | None = None
     order: str | None = None
 
@@ -254,6 +268,7 @@ def leaf(
     filterable: bool = False,
     is_name: bool = False,
     order: str | None = None,
+    in_lists: Expression | None = None,
     characters: int | None = None,
     subject: Column[Any] | None = None,
     name: str | None = None,
@@ -274,6 +289,7 @@ def leaf(
         filterable=filterable,
         is_name=is_name,
         order=order,
+        in_lists=in_lists,
     )
     return declare(declaration, name=name, description=description)
 

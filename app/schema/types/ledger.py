@@ -5,7 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 import strawberry
-from sqlalchemy import ColumnElement, Numeric, and_, case, func, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    and_,
+    any_,
+    case,
+    func,
+    null,
+    select,
+    union_all,
+)
 from strawberry import UNSET
 
 from app.domain.ledger import EntryType, GeneralLedgerAccount, ReferenceType
@@ -78,6 +88,20 @@ def _undone_at(row: Row) -> ColumnElement[Any]:
         .correlate_except(counter)
         .scalar_subquery()
     )
+
+
+def _uses_of(entry: Row) -> ColumnElement[Any]:
+    """The allocations of an entry at either side, each side by its own index."""
+    made = allocations.alias()
+    of_either = (
+        select(made.c.id).where(
+            made.c.customer_id == entry[_ENTRIES.customer_id],
+            side == entry[_ENTRIES.id],
+            made.c.undoes_id.is_(null()),
+        )
+        for side in (made.c.credit_id, made.c.debit_id)
+    )
+    return union_all(*of_either).scalar_subquery()
 
 
 def _one_entry(column: Any) -> Any:
@@ -224,11 +248,7 @@ class LedgerEntry(Node):
         Connected(
             link=lambda entry, allocation: and_(
                 allocation[_ALLOCATIONS.customer_id] == entry[_ENTRIES.customer_id],
-                or_(
-                    allocation[_ALLOCATIONS.credit_id] == entry[_ENTRIES.id],
-                    allocation[_ALLOCATIONS.debit_id] == entry[_ENTRIES.id],
-                ),
-                allocation[_ALLOCATIONS.undoes_id].is_(null()),
+                allocation[_ALLOCATIONS.id] == any_(func.array(_uses_of(entry))),
             )
         )
     )

@@ -35,17 +35,35 @@ def open_entries(customer_id: ColumnElement[Any], as_of: ColumnElement[Any]) -> 
     )
 
 
-def _parts(customer_id: ColumnElement[Any], as_of: ColumnElement[Any]) -> Subquery:
-    """What is open now, and what was used after the date."""
+def overdue_of_all(as_of: ColumnElement[Any], name: str) -> Subquery:
+    """`customer_id` and what is overdue (above zero) of everybody who owes it: one pass for all."""
+    parts = _parts(None, as_of)
+    overdue = func.sum(parts.c.open, type_=Numeric())
+    return (
+        select(parts.c.customer_id, overdue.label("overdue"))
+        .where(parts.c.is_debit, parts.c.due < as_of)
+        .group_by(parts.c.customer_id)
+        .subquery(name)
+    )
+
+
+def _parts(customer_id: ColumnElement[Any] | None, as_of: ColumnElement[Any]) -> Subquery:
+    """What is open now, and what was used after the date; of one customer or of all."""
     item, used, entry = open_items.alias(), allocations.alias(), ledger_entries.alias()
+
+    def of_customer(rows: FromClause) -> ColumnElement[bool]:
+        return true() if customer_id is None else rows.c.customer_id == customer_id
+
     now = select(
+        item.c.customer_id,
         item.c.entry_id,
         item.c.is_debit,
         func.coalesce(item.c.due_date, item.c.accounting_date).label("due"),
         item.c.open_amount.label("open"),
-    ).where(item.c.customer_id == customer_id, item.c.accounting_date <= as_of)
+    ).where(of_customer(item), item.c.accounting_date <= as_of)
     later = [
         select(
+            entry.c.customer_id,
             entry.c.id,
             is_debit,
             func.coalesce(entry.c.due_date, entry.c.transaction_date),
@@ -53,7 +71,7 @@ def _parts(customer_id: ColumnElement[Any], as_of: ColumnElement[Any]) -> Subque
         )
         .select_from(_used_of(used, entry, side))
         .where(
-            used.c.customer_id == customer_id,
+            of_customer(used),
             used.c.accounting_date > as_of,
             entry.c.transaction_date <= as_of,
         )

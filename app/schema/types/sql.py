@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, bindparam, func, literal_column, true
+from sqlalchemy import ColumnElement, Text, bindparam, cast, func, literal_column, true
 from sqlalchemy.types import Date, Numeric, TypeEngine
 
 from app.schema.types.declaration import Row
@@ -11,6 +11,20 @@ from app.schema.types.declaration import Row
 def constant(text: str) -> ColumnElement[Any]:
     """Text of our own that stands in the statement itself: not worth a parameter."""
     return literal_column("'" + text.replace("'", "''") + "'", Text())
+
+
+# Sorts an absent date last; no calendar date is it.
+NEVER = "infinity"
+
+
+def or_never(day: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A date that may be absent, as it is ordered and indexed."""
+    return func.coalesce(day, never(), type_=Date())
+
+
+def never() -> ColumnElement[Any]:
+    """After every date there is."""
+    return cast(constant(NEVER), Date)
 
 
 def zero_of(currency: ColumnElement[Any]) -> ColumnElement[Any]:
