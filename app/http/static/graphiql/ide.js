@@ -12,6 +12,9 @@
   const REFRESH = `mutation Refresh($input: RefreshInput!) {
     refreshToken(input: $input) { accessToken refreshToken userErrors { message } }
   }`;
+  const LOGOUT = `mutation LogOut($input: LogoutInput!) {
+    logout(input: $input) { userErrors { message } }
+  }`;
   const WHO = "{ viewer { roles } }";
 
   const { createElement: h, useState } = React;
@@ -118,14 +121,23 @@
   function Page() {
     const [name, setName] = useState(null);
     const [tabs, setTabs] = useState([]);
-    const leave = () => { tokens = null; setName(null); };
+    const forget = () => { tokens = null; setName(null); };
+    // A token that somebody pasted is theirs to end, not this page's.
+    const leave = async () => {
+      const refreshToken = tokens?.refreshToken;
+      try {
+        if (refreshToken) await post({ query: LOGOUT, variables: { input: { refreshToken } } });
+      } finally {
+        forget();
+      }
+    };
     const [storage] = useState(memory);
     const fetcher = async (parameters) => {
       let { status, answer } = await post(parameters);
       if (status === 401 && tokens?.refreshToken && !(await refresh())) {
         ({ status, answer } = await post(parameters));
       }
-      if (status === 401) leave();
+      if (status === 401) forget();
       return answer;
     };
     const enter = async (entered) => {
