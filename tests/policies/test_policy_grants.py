@@ -175,3 +175,31 @@ def test_an_actor_is_refused_a_field_they_may_not_supply():
     actor.require_on("UpdateCustomerInput.email", set())
     with pytest.raises(Forbidden):
         actor.require_on("UpdateCustomerInput.notes", set())
+
+
+def test_what_may_not_be_read_whole_may_not_be_supplied_whatever_the_input_says(policy_of):
+    allowed = (
+        "SUPPORT UpdateCustomerInput ALL ALLOW",
+        "SUPPORT unguarded ALL ALLOW",
+        "SUPPORT customer.notes OWN ALLOW",
+        "SUPPORT customer.contact ALL MASK",
+    )
+    grant = compile_grant(policy_of(*allowed), user_id=USER, roles=[Role.SUPPORT])
+    assert grant.writable("UpdateCustomerInput.businessName") == ALWAYS
+    assert grant.writable("UpdateCustomerInput.notes") == OWN
+    assert grant.writable("UpdateCustomerInput.email") == NEVER
+    assert grant.writable("UpdateCustomerInput.taxId") == NEVER
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"), [("ALL", ALWAYS), ("TEAM", NEVER), ("OWN", NEVER), ("SELF", NEVER)]
+)
+def test_what_is_unique_is_supplied_by_who_sees_all_rows(policy_of, scope, expected):
+    policy = policy_of(
+        "SUPPORT CreateCustomerInput ALL ALLOW",
+        "SUPPORT unguarded ALL ALLOW",
+        f"SUPPORT Customer {scope} ALLOW",
+    )
+    grant = compile_grant(policy, user_id=USER, roles=[Role.SUPPORT])
+    assert grant.writable("CreateCustomerInput.code") == expected
+    assert grant.writable("CreateCustomerInput.businessName") == ALWAYS

@@ -1,7 +1,7 @@
 """Who may post, and to whom: a customer out of sight does not exist."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -12,7 +12,11 @@ from app.domain.errors import DomainError, ErrorCode
 from app.domain.ledger import PaymentMethod
 from app.infra.database import Database
 from app.policies.actor import Actor
+from app.policies.compile import compile_grant
+from app.policies.policy import Policy
 from app.policies.roles import Role
+from app.policies.rules import Action, Effect, Rule, shipped_rules
+from app.policies.scopes import Scope
 from app.services.ledger.allocations import Allocate
 from app.services.ledger.commands import post_entries
 from app.services.ledger.inputs import AllocationInput
@@ -117,6 +121,21 @@ async def test_a_customer_in_sight_but_out_of_reach_is_forbidden(
 async def test_other_roles_post_nothing(books: Books, sales: Sales, role: Role) -> None:
     actor = actor_of(books.actor.user_id, role, customer=sales.own)
     assert (await refused(books, actor, sales.own)).code is ErrorCode.FORBIDDEN
+
+
+async def test_who_may_not_read_amounts_posts_none(books: Books, sales: Sales) -> None:
+    """What is refused, and what is left open, would tell of those that are there."""
+    deny = Rule(
+        subject=Role.SALES_REP,
+        object="ledger.amount",
+        action=Action.READ,
+        scope=Scope.ALL,
+        effect=Effect.DENY,
+    )
+    policy = Policy(version=1, rules=(*shipped_rules(), deny))
+    grant = compile_grant(policy, user_id=sales.rep.user_id, roles=[Role.SALES_REP])
+    error = await refused(books, replace(sales.rep, grant=grant), sales.own)
+    assert (error.code, error.path) == (ErrorCode.FORBIDDEN, ("customer",))
 
 
 async def test_a_representative_posts_no_invoice(books: Books, sales: Sales) -> None:
