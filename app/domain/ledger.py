@@ -75,6 +75,7 @@ class EntryKind:
     `sign` is +1 for a debit, -1 for a credit. `contra` takes the other side of the journal; tax,
     where an entry has any, goes to TAX_PAYABLE and the rest to `contra`. `unique_reference`: it
     stands for money that moved once under the caller's reference; an invoice may repeat one.
+    `takes_tax_back`: its amount may contain tax without any line that says so.
     """
 
     type: EntryType
@@ -83,6 +84,7 @@ class EntryKind:
     contra: GeneralLedgerAccount
     falls_due: bool = False
     unique_reference: bool = False
+    takes_tax_back: bool = False
 
 
 ENTRY_KINDS: dict[EntryType, EntryKind] = {
@@ -107,6 +109,7 @@ ENTRY_KINDS: dict[EntryType, EntryKind] = {
             prefix="CRN",
             sign=-1,
             contra=GeneralLedgerAccount.SALES_RETURNS,
+            takes_tax_back=True,
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""Reconciliation as a job: a chunk of customers a step."""
+"""Reconciliation as a job: so many entries a step, however many a customer has."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +11,8 @@ from app.services.reconciliation.start import open_run
 
 
 async def check_next_chunk(tx: Transaction, message: Message) -> Progress:
-    """Check the run's next customers."""
-    finished = await advance_run(tx, _run_id(message))
+    """Check the run's next entries."""
+    finished = await advance_run(tx, _run_id(message), attempt=message.attempt)
     return Progress.FINISHED if finished else Progress.MORE
 
 

@@ -121,10 +121,12 @@ accounts = Table(
         nullable=False,
         server_default=text(r"'\x" + "00" * 32 + "'::bytea"),
     ),
-    # Raised by every change of the sub-ledger; reconciliation remembers the last one it proved.
+    # Raised by every change of the sub-ledger; reconciliation remembers the last one it proved, and
+    # the last entry then, with its hash: a chain made anew as a whole does not lead through it.
     Column("change_number", BigInteger, nullable=False, server_default=text("0")),
     Column("verified_change_number", BigInteger, nullable=False, server_default=text("0")),
     Column("verified_sequence", BigInteger, nullable=False, server_default=text("0")),
+    Column("verified_hash", LargeBinary, nullable=True),
     instant_column("verified_at", nullable=True),
     UniqueConstraint("customer_id", "currency"),
     ForeignKeyConstraint(["customer_id", "currency"], ["customers.id", "customers.currency"]),

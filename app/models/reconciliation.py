@@ -1,6 +1,7 @@
 """Reconciliation runs and the drift they found."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -32,8 +33,13 @@ reconciliation_runs = Table(
     Column("incremental", Boolean, nullable=False),
     # Null: every customer. The ids are those that the asker may see.
     Column("customer_ids", ARRAY(Uuid), nullable=True),
-    # The last customer whose chunk is committed: where a killed run goes on.
+    # Incremental: the customers to check, in order, found out once when the run begins.
+    Column("scope", ARRAY(Uuid), nullable=True),
+    # Where a killed run goes on: after this customer or, with a sequence, after that entry of it;
+    # `carried` is what was found of it until there.
     Column("cursor", Uuid, nullable=True),
+    Column("cursor_sequence", BigInteger, nullable=True),
+    Column("carried", JSONB, nullable=True),
     Column("started_by", Uuid, ForeignKey("users.id"), nullable=True),
     instant_column("created_at", now=True),
     instant_column("started_at", nullable=True),

@@ -144,6 +144,7 @@ async def test_a_rewritten_entry_breaks_chain_and_journal(database, owner, settl
         "current": ("75.00", "76.00"),
         "open_items": ("40.00", "41.00"),
         "journal.receivable": ("80.00", "81.00"),
+        "journal.sources": ("1", "0"),
         # Its own hash, and the link from the entry after it.
         "chain": ("2", "0"),
     }
@@ -156,26 +157,34 @@ async def test_a_figure_that_only_the_hash_covers(database, owner, settled):
     await owner.execute(
         "UPDATE ledger_entries SET due_date = due_date + 30 WHERE id = $1", settled["second"]
     )
-    await owner.execute("UPDATE open_items SET due_date = due_date + 30")
+    await owner.execute(
+        "UPDATE open_items SET due_date = due_date + 30 WHERE entry_id = $1", settled["second"]
+    )
     finding = await the_finding(database, owner, settled["customer"])
     assert figures(finding) == {"chain": ("1", "0")}
     assert finding["first_divergent_entry_id"] == settled["second"]
 
 
+ITEM = {"open_items": ("40.00", "40.00")}
+BOOKING = {"journal.sources": ("1", "0")}
+USE = {"allocations": ("1", "0")}
+
+
 @pytest.mark.parametrize(
-    ("entry", "forgery"),
+    ("entry", "forgery", "besides"),
     [
         # What Python has no value for must be noticed, and must not end the run.
-        ("second", "due_date = make_date(-2026, 4, 9)"),
-        ("second", "due_date = 'infinity'"),
-        ("payment", "due_date = '-infinity'"),
-        ("second", "transaction_date = make_date(-2026, 3, 10)"),
-        ("second", "posted_at = 'infinity'"),
-        ("second", "posted_at = timestamptz '294276-12-31 00:00:00+00'"),
+        ("second", "due_date = make_date(-2026, 4, 9)", ITEM),
+        ("second", "due_date = 'infinity'", ITEM),
+        ("payment", "due_date = '-infinity'", {}),
+        ("second", "transaction_date = make_date(-2026, 3, 10)", ITEM | BOOKING),
+        ("payment", "transaction_date = 'infinity'", USE | BOOKING),
+        ("second", "posted_at = 'infinity'", {}),
+        ("second", "posted_at = timestamptz '294276-12-31 00:00:00+00'", {}),
     ],
 )
 async def test_values_that_only_the_database_knows(
-    database, owner, ledger, settled, entry, forgery
+    database, owner, ledger, settled, entry, forgery, besides
 ):
     other = await ledger.customer()
     await ledger.post(other, "7.00")
@@ -184,22 +193,28 @@ async def test_values_that_only_the_database_knows(
     await owner.execute("UPDATE ledger_entries SET number = 'OTHER' WHERE customer_id = $1", other)
     found = await findings(owner, await reconcile(database))
     assert {customer: figures(each) for customer, each in found.items()} == {
-        settled["customer"]: {"chain": ("1", "0")},
+        settled["customer"]: {"chain": ("1", "0")} | besides,
         other: {"chain": ("1", "0")},
     }
 
 
 async def test_an_incremental_run_hashes_what_was_not_proved_yet(database, owner, ledger, settled):
     await reconcile(database)
-    await owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER append_only")
+    # Who takes away every guard leaves no trace but in the hash.
     move = "UPDATE ledger_entries SET due_date = due_date + 30 WHERE id = $1"
-    await owner.execute(move, settled["second"])
+    await owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER USER")
+    await owner.execute(move, settled["first"])
+    await owner.execute(
+        "UPDATE open_items SET due_date = due_date + 30 WHERE entry_id = $1", settled["first"]
+    )
+    await owner.execute("ALTER TABLE ledger_entries ENABLE TRIGGER USER")
     third = await ledger.post(settled["customer"], "7.00")
     assert await findings(owner, await reconcile(database, incremental=True)) == {}
     later = await ledger.post(settled["customer"], "8.00")
+    await owner.execute("ALTER TABLE ledger_entries DISABLE TRIGGER USER")
     await owner.execute(move, later)
     (finding,) = (await findings(owner, await reconcile(database, incremental=True))).values()
-    assert figures(finding) == {"chain": ("1", "0")}
+    assert figures(finding) == {"chain": ("1", "0"), "open_items": ("8.00", "8.00")}
     assert finding["first_divergent_entry_id"] == later != third
 
 
@@ -211,7 +226,10 @@ async def test_a_journal_that_does_not_follow(database, owner, settled):
         settled["first"],
     )
     finding = await the_finding(database, owner, settled["customer"])
-    assert figures(finding) == {"journal.receivable": ("-20.00", "80.00")}
+    assert figures(finding) == {
+        "journal.receivable": ("-20.00", "80.00"),
+        "journal.sources": ("1", "0"),
+    }
     assert finding["first_divergent_entry_id"] == settled["first"]
 
 
@@ -226,7 +244,7 @@ async def test_an_allocation_of_more_than_there_is(database, owner, settled):
 async def test_postings_that_commit_meanwhile_never_look_like_drift(
     database, owner, ledger, monkeypatch
 ):
-    monkeypatch.setattr(run_module, "CHUNK", 2)
+    monkeypatch.setattr(run_module, "STEP_ENTRIES", 2)
     customers = [await ledger.customer() for _ in range(5)]
     posting = True
 

@@ -61,7 +61,7 @@ async def test_only_the_named_customers(database, owner, ledger):
 
 
 async def test_chunks_cover_every_customer_once(database, owner, ledger, monkeypatch):
-    monkeypatch.setattr(run_module, "CHUNK", 3)
+    monkeypatch.setattr(run_module, "STEP_ENTRIES", 3)
     customers = [await ledger.customer() for _ in range(9)]
     for customer in customers:
         await ledger.post(customer, "1.00")
