@@ -250,11 +250,12 @@ FROM numbered LEFT JOIN (
 ) AS uses USING (customer_id, id)
 WHERE abs(amount) > coalesce(used, 0.00) ORDER BY id;
 INSERT INTO accounts (customer_id, currency, pending, advance, credit_limit, sequence, head_hash,
-    change_number, verified_change_number, verified_sequence, verified_at)
+    change_number, verified_change_number, verified_sequence, verified_hash, verified_at)
 SELECT customers.id, 'EUR', coalesce(owed, 0.00), coalesce(advanced, 0.00),
     round(1000 + hashtext(code) % 500, 2), coalesce(last.sequence, 0),
     coalesce(last.hash, decode(repeat('00', 32), 'hex')),
-    coalesce(last.sequence, 0), coalesce(last.sequence, 0), coalesce(last.sequence, 0), now()
+    coalesce(last.sequence, 0), coalesce(last.sequence, 0), coalesce(last.sequence, 0),
+    last.hash, now()
 FROM customers
     LEFT JOIN (SELECT customer_id, sum(open_amount) FILTER (WHERE is_debit) AS owed,
         sum(open_amount) FILTER (WHERE NOT is_debit) AS advanced

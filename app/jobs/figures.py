@@ -6,6 +6,7 @@ Worker and scheduler tell the same: it is the database's, not the process's.
 import asyncio
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import text
@@ -43,6 +44,41 @@ _SUCCESSES = Statement(
     WHERE message.state = 'DONE' AND message.finished_at <= now() GROUP BY run.job
     """)
 )
+_FINDINGS = Statement(
+    text("""
+    SELECT count(*) AS open,
+        CAST(coalesce(extract(epoch FROM now() - min(detected_at)), 0) AS float8) AS oldest_seconds
+    FROM drift_findings WHERE status = 'OPEN'
+    """)
+)
+# Each by an end of an index, however many runs there have been.
+_RUNS = Statement(
+    text("""
+    SELECT incremental, status, CAST(coalesce(extract(epoch FROM (
+            SELECT max(finished_at) FROM reconciliation_runs run
+            WHERE run.incremental = kind.incremental AND run.status = outcome.status
+                AND run.customer_ids IS NULL
+        )), 0) AS float8) AS at
+    FROM (VALUES (true), (false)) AS kind (incremental),
+        (VALUES ('SUCCEEDED'), ('FAILED')) AS outcome (status)
+    """)
+)
+_PROOF = Statement(
+    text("""
+    SELECT CAST(extract(epoch FROM started_at) AS float8) FROM reconciliation_runs
+    WHERE NOT incremental AND status = 'SUCCEEDED' AND customer_ids IS NULL AND discrepancies = 0
+    ORDER BY finished_at DESC LIMIT 1
+    """)
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reconciled:
+    """What is known of reconciliation: findings, when runs ended, when the last proof began."""
+
+    findings: Row
+    runs: list[Row]
+    proof: float
 
 
 class Figures:
@@ -58,12 +94,18 @@ class Figures:
             async with asyncio.timeout(READ_SECONDS), self._database.transaction() as tx:
                 messages = await tx.fetchrow(_MESSAGES)
                 successes = await tx.fetch(_SUCCESSES)
+                findings = await tx.fetchrow(_FINDINGS)
+                runs = await tx.fetch(_RUNS)
+                proof = await tx.fetchval(_PROOF)
         except OUTAGES as error:  # a TimeoutError is an OSError
             log.warning("the figures of the background are unknown", reason=type(error).__name__)
             self._show({"backlog": UNKNOWN, "oldest_seconds": UNKNOWN, "dead": UNKNOWN}, None)
+            _show_reconciled(_NOTHING_KNOWN)
             return
         assert messages is not None, "an aggregate without groups has one row"
+        assert findings is not None, "an aggregate without groups has one row"
         self._show(messages, successes)
+        _show_reconciled(_Reconciled(findings=findings, runs=runs, proof=proof or 0.0))
 
     def _show(self, messages: Row, successes: list[Row] | None) -> None:
         metrics.BACKLOG.set(messages["backlog"])
@@ -73,3 +115,23 @@ class Figures:
         never = UNKNOWN if successes is None else 0.0
         for timetable in self._timetables:
             metrics.LAST_SUCCESS.labels(timetable).set(times.get(timetable, never))
+
+
+_NOTHING_KNOWN = _Reconciled(
+    findings={"open": UNKNOWN, "oldest_seconds": UNKNOWN},
+    runs=[
+        {"incremental": incremental, "status": status, "at": UNKNOWN}
+        for incremental in (True, False)
+        for status in ("SUCCEEDED", "FAILED")
+    ],
+    proof=UNKNOWN,
+)
+
+
+def _show_reconciled(known: _Reconciled) -> None:
+    metrics.OPEN_FINDINGS.set(known.findings["open"])
+    metrics.OLDEST_FINDING_SECONDS.set(known.findings["oldest_seconds"])
+    for run in known.runs:
+        kind = "incremental" if run["incremental"] else "full"
+        metrics.LAST_RUN.labels(kind, run["status"].lower()).set(run["at"])
+    metrics.LAST_PROOF.set(known.proof)

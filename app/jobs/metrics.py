@@ -43,6 +43,19 @@ LAST_SUCCESS = Gauge(
     "When a scheduled run last ended in success; 0: never.",
     ["timetable"],
 )
+OPEN_FINDINGS = Gauge("customer_flow_drift_findings_open", "Findings that nobody has dealt with.")
+OLDEST_FINDING_SECONDS = Gauge(
+    "customer_flow_drift_findings_oldest_seconds", "How long ago the oldest of them was found."
+)
+LAST_RUN = Gauge(
+    "customer_flow_reconciliation_last_end_timestamp_seconds",
+    "When a run over every customer last ended so; 0: never.",
+    ["run", "outcome"],
+)
+LAST_PROOF = Gauge(
+    "customer_flow_reconciliation_last_proof_timestamp_seconds",
+    "When the last full run that found nothing began: what was posted before is proved; 0: never.",
+)
 
 
 def begin_at_zero(jobs: Iterable[str]) -> None:

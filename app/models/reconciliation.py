@@ -49,6 +49,13 @@ reconciliation_runs = Table(
     Column("discrepancies", Integer, nullable=False, server_default=text("0")),
     Column("failures", JSONB, nullable=False, server_default=text("'[]'")),
     one_of("status", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED"),
+    Index(
+        "ix_reconciliation_runs_ended",
+        "incremental",
+        "status",
+        "finished_at",
+        postgresql_where=text("customer_ids IS NULL"),
+    ),
 )
 
 drift_findings = Table(
@@ -79,4 +86,5 @@ drift_findings = Table(
     exact_money("computed_pending", "computed_advance"),
     one_of("status", "OPEN", "ACKNOWLEDGED", "CORRECTED"),
     Index("ix_drift_findings_run_id", "run_id", "id"),
+    Index("ix_drift_findings_open", "detected_at", postgresql_where=text("status = 'OPEN'")),
 )

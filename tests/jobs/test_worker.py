@@ -211,27 +211,27 @@ async def test_a_killed_reconciliation_goes_on_where_it_was(database, owner, wor
     customers = await owner.fetch(
         "WITH made AS (INSERT INTO customers (code, business_name, customer_type, currency, "
         "payment_terms_days) SELECT 'C-' || n, 'C', 'RETAIL', 'EUR', 30 "
-        "FROM generate_series(1, 1300) n RETURNING id) "
+        "FROM generate_series(1, 9000) n RETURNING id) "
         "INSERT INTO accounts (customer_id, currency, pending, advance, credit_limit) "
         "SELECT id, 'EUR', 0.00, 0.00, 0.00 FROM made RETURNING customer_id"
     )
     ids = sorted(row["customer_id"] for row in customers)
-    wrong = [ids[0], ids[1000], ids[1299]]  # in the first and in the third chunk
+    wrong = [ids[0], ids[8000], ids[8999]]  # in the first and in the third step
     await owner.execute(
         "UPDATE accounts SET pending = 5.00 WHERE customer_id = ANY($1::uuid[])", wrong
     )
     run_id = await database.run(lambda tx: open_run(tx, incremental=False))
     (message_id,) = await send(database, "job.reconciliation", run_id=str(run_id))
 
-    async def waits_in_its_third_chunk():
+    async def waits_in_its_third_step():
         return await owner.fetchval(
-            "SELECT customers_checked = 1000 FROM reconciliation_runs"
+            "SELECT customers_checked = 8000 FROM reconciliation_runs"
         ) and await owner.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
             "AND datname = current_database()"
         )
 
-    # The third chunk cannot record its finding while lock 42 is held.
+    # The third step cannot record its finding while lock 42 is held.
     async with owner.transaction():
         await owner.execute("SET LOCAL lock_timeout = '5s'")
         await owner.execute(
@@ -244,7 +244,7 @@ async def test_a_killed_reconciliation_goes_on_where_it_was(database, owner, wor
         )
     await owner.execute("SELECT pg_advisory_lock(42)")
     process = workers.start()
-    await eventually(waits_in_its_third_chunk)
+    await eventually(waits_in_its_third_step)
     assert await owner.fetchval("SELECT count(*) FROM drift_findings") == 1
     process.send_signal(signal.SIGKILL)
     await asyncio.to_thread(process.wait)
@@ -253,8 +253,8 @@ async def test_a_killed_reconciliation_goes_on_where_it_was(database, owner, wor
     workers.start()
     await eventually(all_done, owner, [message_id])
     run = await owner.fetchrow("SELECT * FROM reconciliation_runs")
-    assert (run["status"], run["customers_total"]) == ("SUCCEEDED", 1300)
-    assert (run["customers_checked"], run["discrepancies"]) == (1300, 3)
+    assert (run["status"], run["customers_total"]) == ("SUCCEEDED", 9000)
+    assert (run["customers_checked"], run["discrepancies"]) == (9000, 3)
     found = await owner.fetch("SELECT customer_id FROM drift_findings")
     assert sorted(row["customer_id"] for row in found) == wrong
     assert await inbox(owner) == {message_id}

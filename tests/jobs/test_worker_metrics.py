@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import httpx
@@ -15,10 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.services.outbox import enqueue
 from tests.conftest import ROOT, administer
+from tests.factories import make_customer
 from tests.serving import free_port
 
 OUTBOX = "customer_flow_outbox"
 LAST_SUCCESS = "customer_flow_timetable_last_success_timestamp_seconds"
+LAST_END = "customer_flow_reconciliation_last_end_timestamp_seconds"
+LAST_PROOF = "customer_flow_reconciliation_last_proof_timestamp_seconds"
 
 
 class Scraper:
@@ -168,6 +172,59 @@ async def test_the_last_success_of_each_timetable_is_told(owner, start, program)
     }
 
 
+@pytest.mark.parametrize("program", ["worker", "scheduler"])
+async def test_drift_and_the_age_of_proofs_are_told(database, owner, start, program):
+    customer = await make_customer(database, currency="EUR")
+    _, scraper = await start(program)
+    found = await scraper.read()
+    assert found["customer_flow_drift_findings_open"] == 0
+    for run, outcome in product(("full", "incremental"), ("succeeded", "failed")):
+        assert found[f"{LAST_END} {outcome} {run}"] == 0
+    assert found[LAST_PROOF] == 0
+    # Hours after the epoch: began, ended. A restricted run proves nothing of everybody.
+    for incremental, status, began, drifted, customers in (
+        (False, "SUCCEEDED", 10, 0, None),
+        (False, "SUCCEEDED", 20, 1, None),
+        (False, "SUCCEEDED", 70, 0, [customer]),
+        (False, "FAILED", 30, 0, None),
+        (True, "SUCCEEDED", 40, 0, None),
+        (True, "FAILED", 50, 0, None),
+    ):
+        run_id = await owner.fetchval(
+            "INSERT INTO reconciliation_runs (incremental, status, started_at, finished_at, "
+            "discrepancies, customer_ids) VALUES ($1, $2, to_timestamp($3 * 3600), "
+            "to_timestamp(($3 + 1) * 3600), $4, $5) RETURNING id",
+            incremental,
+            status,
+            began,
+            drifted,
+            customers,
+        )
+    for status in ("OPEN", "OPEN", "ACKNOWLEDGED"):
+        await owner.execute(
+            "INSERT INTO drift_findings (customer_id, run_id, status, currency, stored_pending, "
+            "computed_pending, stored_advance, computed_advance, figures, detected_at) "
+            "VALUES ($1, $2, $3, 'EUR', 1.00, 0.00, 0.00, 0.00, '[]', now() - interval '2 hours')",
+            customer,
+            run_id,
+            status,
+        )
+    found = await scraper.read()
+    assert found["customer_flow_drift_findings_open"] == 2
+    assert 7200 <= found["customer_flow_drift_findings_oldest_seconds"] < 7300
+    assert {
+        name.removeprefix(f"{LAST_END} "): value / 3600
+        for name, value in found.items()
+        if name.startswith(LAST_END)
+    } == {
+        "succeeded full": 21,
+        "failed full": 31,
+        "succeeded incremental": 41,
+        "failed incremental": 51,
+    }
+    assert found[LAST_PROOF] == 10 * 3600
+
+
 async def test_without_the_database_its_figures_are_unknown_and_the_rest_is_told(
     servers, database, owner, start, eventually
 ):
@@ -185,6 +242,8 @@ async def test_without_the_database_its_figures_are_unknown_and_the_rest_is_told
     for figure in ("backlog", "oldest_seconds", "dead_letters"):
         assert math.isnan(found[f"{OUTBOX}_{figure}"])
     assert math.isnan(found[f"{LAST_SUCCESS} housekeeping-nightly"])
+    for figure in ("customer_flow_drift_findings_open", f"{LAST_END} failed full", LAST_PROOF):
+        assert math.isnan(found[figure])
     assert found["customer_flow_jobs_processed_total count_up"] == 1
 
     await administer(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -182,6 +182,7 @@ class Books:
                 "change_number": 5,
                 "verified_change_number": 4,
                 "verified_sequence": 2,
+                "verified_hash": None,
                 "verified_at": None,
             }
         )

@@ -2,7 +2,7 @@
 
 `FULL`: a run over everything. `NIGHTLY`: an incremental run over accounts that were proved before,
 when only the refusal to change history was taken away. `BARE`: the same when every trigger was.
-What is found by nothing is here, too: docs/adr/0017-what-a-proof-covers.md says why.
+What is found by nothing is here, too: docs/adr/0020-what-a-proof-covers.md says why.
 """
 
 from dataclasses import dataclass

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -43,6 +43,21 @@ def upgrade() -> None:
         sa.Column("carried", postgresql.JSONB(), nullable=True),
     ):
         op.add_column("reconciliation_runs", column)
+    # What is asked at every scrape of the metrics.
+    op.create_index(
+        "ix_drift_findings_open",
+        "drift_findings",
+        ["detected_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'OPEN'"),
+    )
+    op.create_index(
+        "ix_reconciliation_runs_ended",
+        "reconciliation_runs",
+        ["incremental", "status", "finished_at"],
+        unique=False,
+        postgresql_where=sa.text("customer_ids IS NULL"),
+    )
     op.execute(WITHDRAW_PROOF)
     for table in TABLES:
         for event in ("UPDATE", "DELETE", "TRUNCATE"):
@@ -60,6 +75,8 @@ def downgrade() -> None:
         for event in ("update", "delete", "truncate"):
             op.execute(f"DROP TRIGGER withdraw_proof_on_{event} ON {table}")
     op.execute("DROP FUNCTION withdraw_proof")
+    op.drop_index("ix_reconciliation_runs_ended", "reconciliation_runs")
+    op.drop_index("ix_drift_findings_open", "drift_findings")
     for column in ("carried", "cursor_sequence", "scope"):
         op.drop_column("reconciliation_runs", column)
     op.drop_column("accounts", "verified_hash")
