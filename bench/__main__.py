@@ -20,7 +20,7 @@ from app.infra.embedded import embedded_servers
 from app.infra.migrate import upgrade
 from app.infra.settings import Settings
 from app.services.auth.tokens import AccessTokens
-from bench import books, growth, report, scenarios, servers
+from bench import books, crowd, growth, report, scenarios, servers
 from bench.books import Books
 from bench.load import Load, Measured
 from bench.postings import run_pgbench
@@ -30,7 +30,7 @@ CLIENTS = 8
 WARM_UP_SECONDS = 0.5
 TOKEN_MINUTES = 60
 COMPARISONS = ("one_customer", "many_customers", "postings")
-KINDS = (*COMPARISONS, "growth")
+KINDS = (*COMPARISONS, "crowd", "growth")
 SMALL_BOOKS = "small_books"
 RESULTS = Path(__file__).parent / "results"
 
@@ -117,6 +117,16 @@ class Bench:
             theirs=other,
         )
 
+    async def crowd(self) -> Measured:
+        """Many clients that post, all of one user, to customers at random."""
+        posting = scenarios.postings(self.books, self.token(self.books.users["accountant"]))
+        return await self._load(
+            self.product,
+            posting.ours,
+            connections=crowd.CLIENTS,
+            seconds=self.seconds * self.rounds,
+        )
+
     async def _load(
         self,
         server: servers.Server,
@@ -168,7 +178,10 @@ class Asked:
         return result
 
 
-async def run(options: argparse.Namespace) -> tuple[list[Compared], list[growth.Growth]]:
+Results = tuple[list[Compared], list[growth.Growth], Measured | None]
+
+
+async def run(options: argparse.Namespace) -> Results:
     """Everything that was asked for, on servers and data made for this and thrown away after."""
     async with AsyncExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="customer-flow-")))
@@ -209,8 +222,8 @@ async def run(options: argparse.Namespace) -> tuple[list[Compared], list[growth.
                 options.rounds,
                 say,
             )
-        if not set(kinds) & set(COMPARISONS):
-            return [], grown
+        if set(kinds) == {"growth"}:
+            return [], grown, None
         baseline = await stack.enter_async_context(servers.baseline(url, place / "baseline.log"))
         bench = Bench(
             books=made,
@@ -225,7 +238,11 @@ async def run(options: argparse.Namespace) -> tuple[list[Compared], list[growth.
         for kind in (each for each in kinds if each in COMPARISONS):
             say(f"measuring {kind}")
             compared.append(await bench.compare(kind))
-        return compared, grown
+        many = None
+        if "crowd" in kinds:
+            say("measuring crowd")
+            many = await bench.crowd()
+        return compared, grown, many
 
 
 def _of(url: str, name: str) -> str:
@@ -268,15 +285,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", choices=KINDS, action="append", help="may be given again")
     parser.add_argument("--json", type=Path, help="where to keep the numbers")
     options = parser.parse_args(arguments)
-    compared, grown = asyncio.run(run(options))
+    compared, grown, many = asyncio.run(run(options))
     if compared:
         print(report.table(compared))
+    if many is not None:
+        print(crowd.line(many))
     if grown:
         print(report.growth_table(grown, growth.SMALL, options.entries, growth.TARGET))
     path = options.json or RESULTS / f"{datetime.now(UTC):%Y-%m-%d}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in vars(options).items() if name != "json"}
-    path.write_text(report.as_json(compared, grown, kept) + "\n")
+    path.write_text(report.as_json(compared, grown, many, kept) + "\n")
 
 
 if __name__ == "__main__":

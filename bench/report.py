@@ -46,13 +46,19 @@ def growth_table(grown: Sequence[Growth], small: int, large: int, target: float)
 
 
 def as_json(
-    comparisons: Sequence[Compared], grown: Sequence[Growth], options: dict[str, Any]
+    comparisons: Sequence[Compared],
+    grown: Sequence[Growth],
+    crowd: Measured | None,
+    options: dict[str, Any],
 ) -> str:
     """Everything that was measured, and what on."""
     return json.dumps(
         {
             "machine": machine(),
             "options": options,
+            "crowd": None
+            if crowd is None
+            else {"p50_ms": crowd.p50_ms, "p99_ms": crowd.p99_ms, "refused": crowd.refused},
             "comparisons": [
                 {
                     "key": each.key,
