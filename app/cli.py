@@ -186,15 +186,13 @@ def seed() -> None:
 
 async def _seed(settings: "Settings") -> list[tuple[str, str]] | None:
     """Log-ins with passwords of their own, to be shown once: none at home. None: not loaded."""
-    from app.infra.clock import Clock
     from app.infra.opened import opened_database
     from app.services import demo
     from app.services.demo.company import passwords_of_their_own, rows
 
     passwords = None if settings.is_at_home else passwords_of_their_own()
     async with opened_database(settings) as database:
-        clock = Clock(settings.company_time_zone)
-        if not await demo.seed(database, clock, passwords=passwords):
+        if not await demo.seed(database, passwords=passwords):
             return None
     return rows(passwords or {})
 

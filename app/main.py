@@ -17,7 +17,6 @@ from app.http.health import Health
 from app.http.ide import Ide
 from app.http.metrics import Metrics
 from app.http.operations import Operations
-from app.infra.clock import Clock
 from app.infra.database import Database
 from app.infra.log_in import warn_of_excess
 from app.infra.logging import configure_logging
@@ -97,7 +96,6 @@ class _Server:
             database=self._database,
             catalogue=catalogue,
             plans=Plans(catalogue, self._turns),
-            clock=Clock(settings.company_time_zone),
             viewers=self._viewers,
             passwords=self._passwords,
             local_login=local_login,

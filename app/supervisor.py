@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from app.infra.clock import Clock
 from app.infra.database import Database, Statement
 from app.infra.embedded import EmbeddedServerError, embedded_servers, with_addresses
 from app.infra.migrate import upgrade
@@ -166,8 +165,7 @@ class _Supervisor:
         at_home = self._settings.is_at_home
         wanted = at_home if self._settings.demo_data is None else self._settings.demo_data
         passwords = None if at_home else passwords_of_their_own()
-        clock = Clock(self._settings.company_time_zone)
-        if not wanted or not await seed(database, clock, passwords=passwords):
+        if not wanted or not await seed(database, passwords=passwords):
             return
         self._terminal.say("Loaded demo data into the empty database")
         if passwords is not None:

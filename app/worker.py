@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
 
 import structlog
 import uvloop
@@ -13,7 +14,6 @@ from redis.exceptions import RedisError
 from app.http.metrics import Metrics
 from app.http.scraping import listen, scraped
 from app.infra.broker import close_broker, open_broker
-from app.infra.clock import Clock
 from app.infra.database import Database
 from app.infra.log_in import warn_of_excess
 from app.infra.patience import WORKING
@@ -86,10 +86,9 @@ async def _schedule(settings: Settings, jobs: tuple[Job, ...]) -> None:
     try:
         if not await _opened(database, stopping):
             return
-        clock = Clock(settings.company_time_zone)
         async with _scraped(settings, "scheduler_metrics_port", database, jobs):
             log.info("scheduler is running", time_zone=settings.company_time_zone)
-            await Scheduler(database, clock, jobs).run(stopping)
+            await Scheduler(database, ZoneInfo(settings.company_time_zone), jobs).run(stopping)
     finally:
         await database.close()
         log.info("scheduler has stopped")

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import text
 
 from app.domain.schedule import due, next_after
-from app.infra.clock import Clock
 from app.infra.database import Database, Statement, Transaction
 from app.jobs import metrics
 from app.jobs.job import Job, Timetable
@@ -64,9 +64,9 @@ _ATTACH = Statement(
 class Scheduler:
     """Looks at every timetable until told to stop."""
 
-    def __init__(self, database: Database, clock: Clock, jobs: Iterable[Job]) -> None:
+    def __init__(self, database: Database, zone: ZoneInfo, jobs: Iterable[Job]) -> None:
         self._database = database
-        self._clock = clock
+        self._zone = zone
         self._timetables = [(job, each) for job in jobs for each in job.timetables]
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -114,7 +114,7 @@ class Scheduler:
             return
         found = due(
             timetable.daily,
-            self._clock.zone,
+            self._zone,
             after=last,
             now=now,
             missed=timetable.missed,
@@ -137,6 +137,6 @@ class Scheduler:
 
     def _next(self, now: datetime) -> datetime:
         return min(
-            (next_after(each.daily, self._clock.zone, now) for _, each in self._timetables),
+            (next_after(each.daily, self._zone, now) for _, each in self._timetables),
             default=now + LONGEST_SLEEP,
         )

@@ -2,13 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from graphql.execution.values import VariableValues
 
 from app.domain.errors import DomainError
-from app.infra.clock import Clock
 from app.infra.database import Database
 from app.planner.catalogue import Catalogue
 from app.planner.documents import Document, Operation
@@ -29,7 +27,6 @@ class Program:
     database: Database
     catalogue: Catalogue
     plans: Plans
-    clock: Clock
     viewers: Viewers
     passwords: Passwords
     local_login: LocalLogIn | None
@@ -80,16 +77,11 @@ class Context:
         self.actor = await self.actor_now()
         return True
 
-    def today(self) -> date:
-        """The company's date."""
-        return self.program.clock.today()
-
     def bindings(self, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The parameters that every plan may use, and those of one mutation's payload."""
         actor = self.signed_in()
         return {
             "viewer_id": actor.user_id,
             "viewer_customer_id": actor.customer_id,
-            "today": self.today(),
             **(extra or {}),
         }

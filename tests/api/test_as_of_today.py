@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
@@ -157,6 +158,34 @@ async def test_of_random_histories(stage: Stage) -> None:
             except AssertionError:
                 print(f"HISTORY_SEED={seed + number}", days, found)  # noqa: T201 - to try again
                 raise
+
+
+async def test_what_is_asked_and_what_is_posted_goes_by_one_clock(
+    stage: Stage, database_url: str
+) -> None:
+    """PostgreSQL's, whatever the server's says: they differ here by forty days."""
+    owner = await asyncpg.connect(database_url)
+    written = await owner.fetchval("SELECT pg_get_functiondef('company_today()'::regprocedure)")
+    day: date = await owner.fetchval("SELECT company_today() + 40")
+    await owner.execute(
+        "CREATE OR REPLACE FUNCTION company_today() RETURNS date "
+        f"LANGUAGE sql STABLE PARALLEL SAFE RETURN DATE '{day}'"
+    )
+    try:
+        customer = await make_customer(stage.database)
+        due = day - timedelta(days=20)
+        await stage.books.invoice(customer, "100", on=due, due=due)
+        await stage.books.pay(customer, "30", on=day)
+        found = await figures_of(stage, customer, day)
+    finally:
+        await owner.execute(written)
+        await owner.close()
+
+    assert found["now"] == found["balanceAt"]
+    assert found["today"] == found["ageing"]
+    assert found["today"]["days1To30"] == found["overdueAmount"] == "70.00"
+    assert found["oldestDueDate"] == due.isoformat()
+    assert found["now"] == {"pending": "70.00", "advance": "0.00", "current": "70.00"}
 
 
 async def test_a_credit_used_on_an_invoice_of_tomorrow_is_free_today(stage: Stage) -> None:

@@ -7,7 +7,6 @@ from datetime import date
 import asyncpg
 import pytest
 
-from app.infra.clock import Clock
 from app.infra.database import Database
 from app.policies.roles import Role
 from app.services.auth.passwords import Passwords
@@ -31,17 +30,6 @@ LOG_INS = {
     "integrator": {Role.INTEGRATOR},
     "customer": {Role.CUSTOMER},
 }
-
-
-class DayClock(Clock):
-    """A clock that stands on one day."""
-
-    def __init__(self, day: date) -> None:
-        super().__init__("UTC")
-        self._day = day
-
-    def today(self) -> date:
-        return self._day
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +155,7 @@ async def fresh(servers: dict[str, str]) -> AsyncIterator[str]:
 async def test_it_loads_on_any_day(fresh: str, day: date) -> None:
     database = Database(fresh, pool_size=2)
     await database.open()
-    assert await seed(database, DayClock(day))
+    assert await seed(database, day)
     await database.close()
     connection = await asyncpg.connect(fresh)
     assert await broken(connection) == {}

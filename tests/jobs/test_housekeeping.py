@@ -3,12 +3,12 @@
 import asyncio
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 
 from app.infra import migrate
-from app.infra.clock import Clock
 from app.jobs.consumer import Consumer
 from app.jobs.registry import every_job
 from app.jobs.scheduler import Scheduler
@@ -275,7 +275,7 @@ async def test_it_goes_on_after_a_kill_where_it_was(database, owner, workers, ev
 
 async def test_its_messages_are_not_more_than_a_retention_holds(database, owner, consumer):
     """Night after night: what housekeeping itself leaves behind goes, too."""
-    scheduler = Scheduler(database, Clock("UTC"), JOBS)
+    scheduler = Scheduler(database, ZoneInfo("UTC"), JOBS)
     await scheduler.schedule_due(datetime(2020, 1, 1, 12, tzinfo=UTC))
     for day in range(2, 6):
         await scheduler.schedule_due(datetime(2020, 1, day, 12, tzinfo=UTC))

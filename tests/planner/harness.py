@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import asyncpg
@@ -20,7 +19,7 @@ from app.policies.policy import Policy, shipped_policy
 from app.policies.roles import Role
 from app.schema.root import schema
 from tests.planner.sight import Sight, guard_groups, plain_schema
-from tests.planner.world import TODAY, Row, World
+from tests.planner.world import Row, World
 
 INITIAL_VERSION = 1
 GRAPHQL = schema._schema
@@ -110,7 +109,6 @@ class Planned:
         text: str,
         variables: Mapping[str, Any] | None = None,
         policy: Policy = POLICY,
-        today: date = TODAY,
     ) -> Answer:
         """The plan's own answer, over a connection of the caller's."""
         grant = compile_grant(
@@ -129,7 +127,6 @@ class Planned:
         context = {
             "viewer_id": viewer["id"],
             "viewer_customer_id": viewer["customer_id"],
-            "today": today,
         }
         plan = await self.plans.plan(
             document, "test", "Query", (operation.node.selection_set,), given, grant

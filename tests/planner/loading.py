@@ -1,9 +1,14 @@
-"""Puts a world into a migrated database, as the owner of its tables and past every trigger."""
+"""Puts a world into a migrated database, as the owner of its tables and past every trigger.
+
+Its day stands still there: every answer is reckoned as of `TODAY`.
+"""
+
+from datetime import date
 
 import asyncpg
 
 from app.models import metadata
-from tests.planner.world import Row, World
+from tests.planner.world import TODAY, Row, World
 
 _FOREIGN_KEYS = """
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)
@@ -20,10 +25,19 @@ async def load(connection: "asyncpg.Connection[asyncpg.Record]", world: World) -
     async with connection.transaction():
         for statement in await connection.fetch(_FOREIGN_KEYS):
             await connection.execute(statement[0])
+        await stand_still(connection, TODAY)
         for table, rows in world.tables.items():
             await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
             await add(connection, table, rows)
             await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+async def stand_still(connection: "asyncpg.Connection[asyncpg.Record]", day: date) -> None:
+    """Let it be this day in this database from now on."""
+    await connection.execute(
+        "CREATE OR REPLACE FUNCTION company_today() RETURNS date "
+        f"LANGUAGE sql STABLE PARALLEL SAFE RETURN DATE '{day}'"
+    )
 
 
 async def add(

@@ -17,6 +17,7 @@ from bench import books
 from bench.books import Books
 from tests.conftest import administer, drop_database, url_of
 from tests.planner.harness import Planned
+from tests.planner.loading import stand_still
 from tests.planner.questions import TODAY, Question, questions
 
 ENTRIES, CUSTOMERS = 100_000, 20_000
@@ -166,7 +167,7 @@ class Ledger:
             for question in asked:
                 explained = Explained(connection)
                 try:
-                    await self.planned.run(explained, dict(row), question.text, today=TODAY)
+                    await self.planned.run(explained, dict(row), question.text)
                 except Stale:
                     found[question] = explained.read
                 except Exception as error:
@@ -185,6 +186,7 @@ def ledger(servers: dict[str, str], runner: asyncio.Runner) -> Iterator[Ledger]:
     planned = Planned(url_of(server, name), runner)
     try:
         made = planned.as_owner(lambda connection: books.make(connection, ENTRIES, CUSTOMERS))
+        planned.as_owner(lambda connection: stand_still(connection, TODAY))
         yield Ledger(planned, made)
     finally:
         planned.close()

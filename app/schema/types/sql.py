@@ -33,8 +33,8 @@ def zero_of(currency: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def today() -> ColumnElement[Any]:
-    """The bind parameter for the company's date."""
-    return bindparam("today", type_=Date())
+    """The company's date, by the clock that postings go by: PostgreSQL's."""
+    return func.company_today(type_=Date())
 
 
 def given(name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:

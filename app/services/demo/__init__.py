@@ -10,7 +10,6 @@ from random import Random
 
 from sqlalchemy import text
 
-from app.infra.clock import Clock
 from app.infra.database import Database, Statement, Transaction
 from app.services.demo.books import close_months, keep, open_years, undo_some
 from app.services.demo.catalogue import products
@@ -25,23 +24,22 @@ _SEED = 20_240_607
 
 async def seed(
     database: Database,
-    clock: Clock | None = None,
+    today: date | None = None,
     *,
     passwords: Mapping[str, str] | None = None,
 ) -> bool:
-    """Load the demo data, dated back from today; False, and nothing done, unless it is empty.
+    """Load the demo data, dated back from the company's today; False, and nothing, unless empty.
 
     Without passwords by log-in, everybody has the one that everybody knows: at home only.
 
     Two that start at once: the second waits for the first and finds that it is not.
     """
-    today = (clock or Clock("UTC")).today()
 
     async def work(tx: Transaction) -> bool:
         await one_at_a_time(tx)
         if not await tx.fetchval(_IS_EMPTY):
             return False
-        await _load(tx, today, passwords)
+        await _load(tx, today or await tx.fetchval(_TODAY), passwords)
         return True
 
     return await database.run(work)
@@ -69,6 +67,7 @@ async def _open_portal(tx: Transaction, company: Company) -> None:
     await open_portal(tx, company, customer_id)
 
 
+_TODAY = Statement(text("SELECT company_today()"))
 _IS_EMPTY = Statement(
     text("""
     SELECT NOT EXISTS (SELECT FROM users) AND NOT EXISTS (SELECT FROM teams)
