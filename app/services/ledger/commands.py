@@ -1,7 +1,9 @@
 """The posting services: one command, or many at once. Which command it is is data, not code."""
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 
+from app.domain.drafts import Draft, EntryDraft
 from app.domain.errors import Invalid
 from app.infra.database import Transaction
 from app.policies.actor import Actor
@@ -17,6 +19,7 @@ MAX_ENTRIES = 1_000
 EntryCommand = PostInvoice | RecordPayment | IssueCreditNote
 Command = EntryCommand | Allocate | UndoAllocation
 
+_TEXTS = {"description", "reason", "external_reference"}
 _FIELD: dict[type[EntryCommand], str] = {
     PostInvoice: "invoice",
     RecordPayment: "payment",
@@ -33,6 +36,7 @@ async def post_command(
     CUSTOMER_*, CURRENCY_MISMATCH, PERIOD_*, AMOUNT_EXCEEDS_OPEN, INVALID_STATE.
     """
     actor.require(f"Mutation.{command.operation}")
+    draft = command.draft()
     return await post(
         tx,
         actor,
@@ -40,8 +44,8 @@ async def post_command(
             operation=command.operation,
             mutations=(),
             key=idempotency_key,
-            drafts=(command.draft(),),
-            input_hash=input_hash(command),
+            drafts=(draft,),
+            input_hash=input_hash(_normal(command, draft)),
         ),
     )
 
@@ -72,6 +76,15 @@ async def post_entries(
             mutations=mutations,
             key=idempotency_key,
             drafts=drafts,
-            input_hash=input_hash(commands),
+            input_hash=input_hash([*map(_normal, commands, drafts)]),
         ),
     )
+
+
+def _normal(command: Command, draft: Draft) -> Command:
+    """The command with its texts and lines as the draft has them: trimmed, composed, checked."""
+    given = {each.name for each in fields(command)}
+    said = {name: getattr(draft, name) for name in _TEXTS & given}
+    if isinstance(command, PostInvoice) and isinstance(draft, EntryDraft):
+        said["line_items"] = draft.lines
+    return replace(command, **said)

@@ -1,23 +1,29 @@
 """One effect per key: replays, conflicts, refusals, and two at the same moment."""
 
 import asyncio
+import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
 from app.domain.errors import DomainError, ErrorCode
+from app.domain.invoice import LineItem
 from app.domain.ledger import PaymentMethod
 from app.infra.database import Rollback, Transaction
 from app.policies.roles import Role
 from app.services.idempotency import input_hash
+from app.services.ledger import commands
 from app.services.ledger.allocations import Allocate
-from app.services.ledger.commands import post_command
+from app.services.ledger.commands import Command, post_command
 from app.services.ledger.credit_notes import IssueCreditNote
 from app.services.ledger.inputs import AllocationInput
+from app.services.ledger.invoices import PostInvoice
 from app.services.ledger.payments import RecordPayment
 from app.services.ledger.posting import Posted
 from tests.factories import DAY, Books, actor_for, make_customer, make_user, new_key
@@ -166,3 +172,47 @@ def test_the_hash_is_of_what_the_input_means(books: Books) -> None:
         customer_id=customer, credit_id=customer, allocations=asked, accounting_date=DAY
     )
     assert input_hash(today) == input_hash(replace(today, accounting_date=DAY + timedelta(1)))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0"])
+async def test_a_retry_that_means_the_same_is_replayed(books: Books, form: Any, blank: str) -> None:
+    """As a spreadsheet or another program may send it again: of every text of every command."""
+    customer = await make_customer(books.database)
+
+    def spelt(text: str, *, is_name: bool = False) -> str:
+        return blank + (unicodedata.normalize(form, text) if is_name else text) + blank
+
+    def spelt_by(how: Callable[..., str], end: str) -> tuple[Command, ...]:
+        common: dict[str, Any] = {
+            "customer_id": customer,
+            "transaction_date": DAY,
+            "external_reference": how("Überweisung 7", is_name=True),
+        }
+        line = LineItem(description=how("Chair"), quantity=Decimal(1), unit_price=Decimal(9))
+        return (
+            PostInvoice(line_items=(line,), description=how(f"two{end}lines"), **common),
+            IssueCreditNote(amount=Decimal(1), reason=how("Late"), **common),
+            RecordPayment(amount=Decimal("1.0"), method=PaymentMethod.CASH, **common),
+        )
+
+    plain = spelt_by(lambda text, **_: text, "\n")
+    again = spelt_by(spelt, "\r\n")
+    for first, retry in zip(plain, again, strict=True):
+        key = new_key()
+        posted = await books.post(first, key=key)
+        assert await books.post(retry, key=key) == replace(posted, replayed=True)
+
+
+def test_what_is_normal_already_hashes_as_ever() -> None:
+    """Keys of before were hashed so."""
+    line = LineItem(description="Chair", quantity=Decimal(1), unit_price=Decimal("9.5"))
+    invoice = PostInvoice(
+        customer_id=UUID(int=7),
+        transaction_date=DAY,
+        line_items=(replace(line, tax_rate=Decimal("0.19"), discount=Decimal(1)), line),
+        description="two\nlines",
+        external_reference="A-1",
+    )
+    for command in (invoice, payment(UUID(int=7))):
+        assert input_hash(commands._normal(command, command.draft())) == input_hash(command)
