@@ -77,8 +77,7 @@ def tags(values: Sequence[str], *path: str) -> list[str]:
     if len(values) > MAX_TAGS:
         raise Invalid(f"A customer has at most {MAX_TAGS} tags.", *path)
     cleaned = (
-        text.required(value, *path, str(index), maximum=MAX_CODE)
-        for index, value in enumerate(values)
+        text.label(value, *path, str(index), maximum=MAX_CODE) for index, value in enumerate(values)
     )
     return list(dict.fromkeys(cleaned))
 

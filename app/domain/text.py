@@ -38,7 +38,8 @@ def paragraph(text: str | None, *path: str, maximum: int = PARAGRAPH) -> str | N
     """As `optional`, and line breaks and tabs may structure it."""
     if text is None:
         return None
-    _require_length(text, maximum, path)
+    # A line may end with two characters: of what is kept, each counts as one.
+    _require_length(text, maximum, path, spread=2)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _checked(text, _CONTROL_BUT_LAYOUT, maximum, path) or None
 
@@ -67,6 +68,12 @@ def reference(text: str | None, *path: str, maximum: int = SHORT) -> str | None:
         return None
     _require_length(text, maximum, path, spread=_MOST_COMPOSED)
     return optional(composed(text), *path, maximum=maximum)
+
+
+def label(text: str, *path: str, maximum: int) -> str:
+    """As `required`, composed: a word that marks something."""
+    _require_length(text, maximum, path, spread=_MOST_COMPOSED)
+    return required(composed(text), *path, maximum=maximum)
 
 
 def key(text: str, *path: str, maximum: int) -> str:

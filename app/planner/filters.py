@@ -27,7 +27,7 @@ from app.models import case_folded
 from app.planner.access import visible
 from app.planner.catalogue import PlannedField, PlannedType
 from app.planner.rows import TableRow
-from app.planner.values import Arguments, as_given, checked_text, each, name_text
+from app.planner.values import Arguments, Convert, as_given, checked_text, each, name_text
 from app.policies.conditions import ScopeCondition
 from app.schema.types.declaration import Kind, Leaf, One
 from app.schema.types.sql import never, or_never
@@ -122,7 +122,7 @@ class FilterCompiler:
         if leaf.kind is Kind.CHOICE:
             return self._chosen(value, given, path)
         if leaf.kind is Kind.LIST:
-            texts = self._bound(ARRAY(Text), path, each(checked_text(*self._shown(path))))
+            texts = self._bound(ARRAY(Text), path, each(self._checked(leaf, path)))
             return value.op("@>", is_comparison=True)(texts)
         operators = self._text_operators if leaf.kind is Kind.TEXT else self._exact_operators
         return and_(
@@ -133,6 +133,9 @@ class FilterCompiler:
                 if operand is not None
             ),
         )
+
+    def _checked(self, leaf: Leaf, path: tuple[str | int, ...]) -> Convert:
+        return (name_text if leaf.is_name else checked_text)(*self._shown(path))
 
     def _chosen(
         self, value: ColumnElement[Any], given: Any, path: tuple[str | int, ...]
@@ -165,8 +168,9 @@ class FilterCompiler:
         operator: str,
         path: tuple[str | int, ...],
     ) -> ColumnElement[bool]:
-        is_name = isinstance(field.declaration, Leaf) and field.declaration.is_name
-        checked = (name_text if is_name else checked_text)(*self._shown(path))
+        leaf = field.declaration
+        assert isinstance(leaf, Leaf)
+        checked = self._checked(leaf, path)
         if operator == "in":
             return value == any_(self._bound(ARRAY(Text), path, each(checked)))
         if operator == "eq":

@@ -112,3 +112,21 @@ async def test_lines_of_notes_end_with_lf(stage: Stage) -> None:
         {"id": customer, "notes": "one\r\ntwo\rthree"},
     )
     assert reply.field("updateCustomer")["customer"] == {"notes": "one\ntwo\nthree"}
+
+
+async def test_a_tag(stage: Stage) -> None:
+    client = stage.people[Role.ACCOUNTANT].client
+    customer = customer_name(await stage.customer(near=True))
+    tag = f"Größe {unused_code()}"
+    change = """mutation($id: ID!, $tags: [String!]) {
+        updateCustomer(input: {id: $id, expectedVersion: 1, tags: $tags}) {
+            customer { tags } userErrors { code } } }"""
+    given = [in_form(form, tag) for form in FORMS[::-1]]
+    reply = await client.ask(change, {"id": customer, "tags": given})
+    assert reply.field("updateCustomer")["customer"] == {"tags": [tag]}
+    for form in FORMS:
+        found = await client.ask(
+            "query($tags: [String!]) { customers(filter: {tags: $tags}) { totalCount } }",
+            {"tags": [in_form(form, tag)]},
+        )
+        assert found.field("customers") == {"totalCount": 1}

@@ -34,6 +34,14 @@ def test_what_names_something_is_composed(sent: str) -> None:
     assert text.required(sent) == sent
 
 
+def test_a_line_ends_with_one_character_however_it_came() -> None:
+    most = text.PARAGRAPH // 2
+    assert text.paragraph("a\r\n" * (most - 1) + "aa") == "a\n" * (most - 1) + "aa"
+    for too_long in ("a\r\n" * most + "aa", "\r\n" * 1_000_000):
+        with pytest.raises(Invalid, match="longer than 2000"):
+            text.paragraph(too_long)
+
+
 def test_a_name_is_as_long_as_it_looks() -> None:
     assert customer_fields.code("u\u0308" * 40) == "ü" * 40
     for too_long in ("u\u0308" * 41, "x" * 1_000_000):

@@ -141,7 +141,7 @@ class Customer(Node):
             absence="unassigned",
         )
     )
-    tags: list[str] = leaf(_CUSTOMERS.tags, Kind.LIST, filterable=True)
+    tags: list[str] = leaf(_CUSTOMERS.tags, Kind.LIST, filterable=True, is_name=True)
     preferences: CustomerPreferences | None = declare(Embedded(guard=_CONTACT))
     notes: str | None = leaf(_CUSTOMERS.notes, guard="customer.notes", characters=PARAGRAPH)
     pending_balance: Decimal | None = leaf(

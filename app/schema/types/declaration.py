@@ -110,7 +110,7 @@ class Leaf:
 
     `column` is its column's name, where it is nothing but one. `subject`, of JSON, says which
     type's columns the keys are: their values are shown as far as that type's own fields are.
-    `is_name`: text that names the row, kept in one form of Unicode and sought in it.
+    `is_name`: text that names or marks the row, kept in one form of Unicode and sought in it.
     `in_lists` is the same value, as lists of every row there is compare it: joined to all of them
     at once where `value` reads for one row.
     """
