@@ -1,6 +1,7 @@
-"""Whether a customer's hash chain holds, recomputed from the entries."""
+"""Whether a customer's hash chain holds: what was proved by its last hash, the rest recomputed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
@@ -20,6 +21,7 @@ from sqlalchemy import (
     func,
     literal_column,
     not_,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
@@ -56,7 +58,11 @@ _GENESIS = literal_column("decode(repeat('00', 32), 'hex')", LargeBinary())
 
 
 @strawberry.type(
-    description="Whether each link of a hash chain holds, and the first one that does not."
+    description=(
+        "Whether a hash chain holds, and the first link that does not: each link since the last "
+        "proof by reconciliation is recomputed, and what was proved then is held to its last hash. "
+        "A full reconciliation recomputes the whole."
+    )
 )
 @planned_type(
     Source(table=_VERIFICATION, owner=Owner.CUSTOMER, customer_id=_VERIFICATION.c.customer_id)
@@ -65,7 +71,11 @@ class LedgerVerification:
     """A row of `verification`."""
 
     ok: bool = leaf(_VERIFICATION.c.ok, Kind.BOOLEAN)
-    entries_checked: int = leaf(_VERIFICATION.c.entries_checked, Kind.NUMBER)
+    entries_checked: int = leaf(
+        _VERIFICATION.c.entries_checked,
+        Kind.NUMBER,
+        description="All that the answer stands for, those of the last proof included.",
+    )
     head_hash: str = leaf(
         lambda row: func.encode(row[_VERIFICATION.c.head_hash], constant("hex")),
         description="The account's: 64 zeros before the first entry.",
@@ -81,47 +91,82 @@ class LedgerVerification:
     reason: str | None = leaf(_VERIFICATION.c.reason, description="What is wrong, if it is not ok.")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Proof:
+    """Where the last proof ended, and with which hash: before the first entry without any proof."""
+
+    sequence: ColumnElement[Any]
+    hash: ColumnElement[Any]
+
+
 def verify_ledger(customer: Row, _given: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
-    """One row of `verification`: every link recomputed in the order of posting, then the head."""
+    """One row of `verification`: the last proof, each link since in the order of posting, the head.
+
+    Reconciliation has proved what is before; that it is what it was then is told by the hash of its
+    last entry, which every hash before has part in.
+    """
     customer_id, sequence = customer[customers.c.id], customer[accounts.c.sequence]
     head_hash = customer[accounts.c.head_hash]
-    links = _links(customer_id)
+    proved = customer[accounts.c.verified_hash]
+    proof = _Proof(
+        sequence=case((proved.is_not(None), customer[accounts.c.verified_sequence]), else_=0),
+        hash=func.coalesce(proved, _GENESIS),
+    )
+    links = _links(customer_id, proof)
     is_broken = links.c.fault.is_not(None)
     found = select(
         func.count().label("entries"),
         _first(links.c.id, links.c.sequence, is_broken).label("broken_id"),
         _first(links.c.fault, links.c.sequence, is_broken).label("fault"),
     ).subquery()
-    last = ledger_entries.alias()
-    last_hash = (
-        select(last.c.hash)
-        .where(last.c.customer_id == customer_id, last.c.sequence == sequence)
-        .scalar_subquery()
+    reached = proof.sequence + found.c.entries
+    head_holds = and_(
+        sequence == reached,
+        head_hash == func.coalesce(_of(customer_id, sequence, "hash"), _GENESIS),
     )
-    head_holds = and_(sequence == found.c.entries, head_hash == func.coalesce(last_hash, _GENESIS))
-    reason = func.coalesce(
-        found.c.fault,
-        case((not_(head_holds), constant("The account's head is not the last entry."))),
+    proof_holds = or_(
+        proof.sequence == 0,
+        func.coalesce(_of(customer_id, proof.sequence, "hash"), _GENESIS) == proof.hash,
+    )
+    reason = case(
+        (
+            not_(proof_holds),
+            constant("The entry that the last proof ended with is not what it was."),
+        ),
+        (found.c.fault.is_not(None), found.c.fault),
+        (not_(head_holds), constant("The account's head is not the last entry.")),
     )
     return select(
         customer_id.label("customer_id"),
         reason.is_(None).label("ok"),
-        found.c.entries.label("entries_checked"),
+        reached.label("entries_checked"),
         head_hash.label("head_hash"),
-        found.c.broken_id,
+        case(
+            (not_(proof_holds), _of(customer_id, proof.sequence, "id")), else_=found.c.broken_id
+        ).label("broken_id"),
         reason.label("reason"),
     ).select_from(found)
 
 
-def _links(customer_id: ColumnElement[Any]) -> FromClause:
-    """Each entry with the first of its faults, if it has one."""
+def _of(
+    customer_id: ColumnElement[Any], sequence: ColumnElement[Any], column: str
+) -> ColumnElement[Any]:
+    """A column of the customer's entry with this sequence; null where there is none."""
+    entry = ledger_entries.alias()
+    return (
+        select(entry.c[column])
+        .where(entry.c.customer_id == customer_id, entry.c.sequence == sequence)
+        .scalar_subquery()
+    )
+
+
+def _links(customer_id: ColumnElement[Any], proof: _Proof) -> FromClause:
+    """Each entry since the proof with the first of its faults, if it has one."""
     entry = ledger_entries.alias("link")
-    before = func.coalesce(func.lag(entry.c.hash).over(order_by=entry.c.sequence), _GENESIS)
+    before = func.coalesce(func.lag(entry.c.hash).over(order_by=entry.c.sequence), proof.hash)
+    place = proof.sequence + func.row_number().over(order_by=entry.c.sequence)
     fault = case(
-        (
-            entry.c.sequence != func.row_number().over(order_by=entry.c.sequence),
-            constant("An entry is missing before this one."),
-        ),
+        (entry.c.sequence != place, constant("An entry is missing before this one.")),
         (
             entry.c.previous_hash != before,
             constant("This entry does not follow the one before it."),
@@ -133,7 +178,7 @@ def _links(customer_id: ColumnElement[Any]) -> FromClause:
     )
     return (
         select(entry.c.id, entry.c.sequence, fault.label("fault"))
-        .where(entry.c.customer_id == customer_id)
+        .where(entry.c.customer_id == customer_id, entry.c.sequence > proof.sequence)
         .subquery()
     )
 
