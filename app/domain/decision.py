@@ -205,22 +205,29 @@ def _contra(
 
 
 def _require_new_reference(draft: EntryDraft, work: Work) -> None:
-    """CONFLICT that names the first entry where the reference may stand for one only."""
+    """CONFLICT that names the first entry, or its place in the batch, where one only may be so."""
     reference = draft.external_reference
     if reference is None or not ENTRY_KINDS[draft.type].unique_reference:
         return
     key = draft.customer_id, draft.type, reference
+    path = (*draft.path, "externalReference")
     there = work.facts.references.get(key)
-    for entry in work.decision.entries:
+    for index, entry in enumerate(work.decision.entries):
         of = entry.draft
         if (of.customer_id, of.type, of.external_reference) == key:
-            there = entry.id, entry.number
+            # It has an id and a number that are gone when this is refused.
+            raise DomainError(
+                ErrorCode.CONFLICT,
+                f"Entry {index} of this batch has the same reference.",
+                path=path,
+                details={"index": index},
+            )
     if there is not None:
         entry_id, number = there
         raise DomainError(
             ErrorCode.CONFLICT,
             f"This reference was recorded before, as {number}.",
-            path=(*draft.path, "externalReference"),
+            path=path,
             details={
                 "entry": global_id.encode("LedgerEntry", entry_id, draft.customer_id),
                 "number": number,

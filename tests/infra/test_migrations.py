@@ -84,6 +84,45 @@ async def test_a_table_in_use_is_no_fault_of_a_migration(empty: str) -> None:
     await busy.close()
 
 
+async def test_references_of_before_that_stand_twice_are_named(empty: str) -> None:
+    await asyncio.to_thread(upgrade, empty, "0015")
+    connection = await asyncpg.connect(empty)
+    for statement in await connection.fetch(
+        "SELECT format('ALTER TABLE ledger_entries DROP CONSTRAINT %I', conname) "
+        "FROM pg_constraint WHERE contype = 'f' AND conrelid = 'ledger_entries'::regclass"
+    ):
+        await connection.execute(statement[0])
+    await connection.execute("ALTER TABLE ledger_entries DISABLE TRIGGER USER")
+    customer = await connection.fetchval(
+        "INSERT INTO customers (code, business_name, customer_type, currency, payment_terms_days) "
+        "VALUES ('ACME', 'Acme', 'BUSINESS', 'USD', 30) RETURNING id"
+    )
+    for sequence, (type_, reference) in enumerate(
+        [("PAYMENT", "B-7"), ("INVOICE", "B-7"), ("PAYMENT", "B-7"), ("INVOICE", "B-7")], start=1
+    ):
+        await connection.execute(
+            """
+            INSERT INTO ledger_entries (customer_id, id, sequence, number, type, amount, currency,
+                transaction_date, period_id, external_reference, posted_by, posted_at,
+                previous_hash, hash)
+            VALUES ($1, uuidv7(), $2::bigint, 'N-' || $2::bigint, $3, 1.00, 'USD',
+                '2026-01-01', uuidv7(), $4, uuidv7(), now(), sha256('a'), sha256('b'))
+            """,
+            customer,
+            sequence,
+            type_,
+            reference,
+        )
+    with pytest.raises(NotReady, match="ACME has N-1, N-3 under B-7"):
+        await asyncio.to_thread(upgrade, empty)
+    assert await current(connection) == "0015"
+    await connection.execute(
+        "UPDATE ledger_entries SET external_reference = NULL WHERE sequence = 3"
+    )
+    await connection.close()
+    await asyncio.to_thread(upgrade, empty, "0016")
+
+
 async def test_who_does_not_own_the_tables_is_told(empty: str) -> None:
     await asyncio.to_thread(upgrade, empty)
     guest = f"guest_{uuid4().hex[:12]}"

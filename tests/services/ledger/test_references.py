@@ -65,7 +65,8 @@ async def test_of_many_at_once_one_is_recorded(books: Books) -> None:
 
 async def test_also_within_a_batch(books: Books) -> None:
     customer = await make_customer(books.database)
-    twice: Sequence[RecordPayment] = (payment(customer, "BANK-9"), payment(customer, "BANK-9"))
+    references = ("BANK-6", "BANK-9", "BANK-9")
+    twice: Sequence[RecordPayment] = [payment(customer, each) for each in references]
 
     with pytest.raises(DomainError) as refusal:
         await books.database.run(
@@ -73,7 +74,8 @@ async def test_also_within_a_batch(books: Books) -> None:
         )
 
     assert is_conflict(refusal.value)
-    assert refusal.value.path[:2] == ("entries", "1")
+    assert refusal.value.path[:2] == ("entries", "2")
+    assert refusal.value.details == {"index": 1}
 
 
 async def test_what_is_another_reference(books: Books) -> None:
