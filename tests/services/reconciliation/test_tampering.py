@@ -51,6 +51,12 @@ ADDED = (
     "CASE n WHEN 8 THEN 0.00 ELSE 7.00 END, currency, accounting_date "
     "FROM journal_lines, generate_series(8, 9) n WHERE source_id = $1 AND line_number = 1"
 )
+# Its journal moves with it, and only its entries show that it cannot be of that day.
+BEFORE_ITS_ENTRIES = (
+    ", moved AS (UPDATE journal_lines SET accounting_date = accounting_date - 1 "
+    "WHERE source_id IN (SELECT id FROM allocations WHERE credit_id = $2)) "
+    "UPDATE allocations SET accounting_date = accounting_date - 1 WHERE credit_id = $2"
+)
 OF_ALLOCATION = (
     "UPDATE journal_lines SET account = 'CASH' WHERE account = 'CUSTOMER_ADVANCES' "
     "AND source_id IN (SELECT id FROM allocations WHERE credit_id = $2)"
@@ -101,6 +107,7 @@ TAMPERINGS: dict[str, tuple[str, frozenset[str]]] = {
         ALLOCATION.format("accounting_date = accounting_date + 1"),
         MARKED,
     ),
+    "allocation.before_its_entries": (BEFORE_ITS_ENTRIES, MARKED),
     "allocation.reason": (ALLOCATION.format("reason = 'other'"), NONE),
     "allocation.allocated_at": (ALLOCATION.format("allocated_at = 'infinity'"), NONE),
     # Journal.
