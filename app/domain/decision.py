@@ -118,8 +118,19 @@ def _allocate(draft: AllocationDraft, work: Work) -> None:
     credit = ledger.entry(draft.credit_id)
     if credit is None or credit.is_debit:
         raise NotFound("credit", *draft.path, "credit")
-    _require_debits(wanted, ledger, draft.path)
-    for path, wish in _explicit(credit.id, credit.open_amount, wanted, ledger, draft.path):
+    if draft.oldest_first:
+        made = allocate_oldest(credit.id, credit.open_amount, ledger.open_debits())
+        if not made:
+            raise DomainError(
+                ErrorCode.INVALID_STATE,
+                "There is nothing left of it, or nothing owed that it could be used on.",
+                path=(*draft.path, "credit"),
+            )
+        wishes = [((*draft.path, "credit"), wish) for wish in made]
+    else:
+        _require_debits(wanted, ledger, draft.path)
+        wishes = _explicit(credit.id, credit.open_amount, wanted, ledger, draft.path)
+    for path, wish in wishes:
         _make(wish, draft.accounting_date or work.facts.today, path, work)
 
 

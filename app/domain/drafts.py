@@ -46,13 +46,17 @@ class EntryDraft:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AllocationDraft:
-    """Allocations of a credit that is already posted. Without `accounting_date`: as of today."""
+    """Allocations of a credit that is already posted. Without `accounting_date`: as of today.
+
+    `oldest_first` spends what it has open on what is due longest.
+    """
 
     path: tuple[str, ...]
     customer_id: UUID
     credit_id: UUID
     accounting_date: date | None
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[Wanted, ...] = ()
+    oldest_first: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -258,4 +258,13 @@ open_items = Table(
     exact_money("open_amount"),
     CheckConstraint("open_amount > 0", name="something_open"),
     Index("ix_open_items_due", "due_date", postgresql_where=text("is_debit")),
+    # In this order a credit is spent: `due_first` reads as far as it reaches.
+    Index(
+        "ix_open_items_due_first",
+        "customer_id",
+        text("coalesce(due_date, accounting_date)"),
+        "accounting_date",
+        "entry_id",
+        postgresql_where=text("is_debit"),
+    ),
 )

@@ -133,7 +133,7 @@ class LedgerMutations:
             return Allocate(
                 customer_id=customer_id,
                 credit_id=credit.id,
-                allocations=_wanted(input.allocations, customer_id) or (),
+                allocations=_wanted(text_or_none(input.allocations), customer_id),
             )
 
         return await _post(info, input.idempotency_key, input.meta, input.credit, parse)

@@ -32,7 +32,6 @@ ADDED = {"DriftFinding.figures"}
 # What the contract has otherwise since it was revised: docs/adr/0009.
 LATER = {
     *(f"AccountingPeriod.{name}" for name in ("closedBy", "lockedBy")),
-    "AllocateInput.allocations",
     "AuditEvent.actor",
     "BalanceGroup.entries",
     "Customer.legalHold",

@@ -196,7 +196,9 @@ class AllocateInput:
 
     credit: strawberry.ID
     idempotency_key: str
-    allocations: list[AllocationInput]
+    allocations: list[AllocationInput] | None = strawberry.field(
+        default=UNSET, description="Without: oldest due first, as far as the credit goes."
+    )
     meta: Meta | None = UNSET
 
 

@@ -15,7 +15,9 @@ from app.services.ledger.inputs import AllocationInput
 
 @dataclass(frozen=True, kw_only=True)
 class Allocate:
-    """Dated `accounting_date`, or the company's today, unless something at either side is later.
+    """Without `allocations`: on what is due longest, as far as the credit goes.
+
+    Dated `accounting_date`, or the company's today, unless something at either side is later.
 
     That is one of the two entries, or the last time that either got back what it had used.
     """
@@ -24,19 +26,20 @@ class Allocate:
 
     customer_id: UUID
     credit_id: UUID
-    allocations: tuple[AllocationInput, ...]
+    allocations: tuple[AllocationInput, ...] | None = None
     accounting_date: date | None = field(default=None, metadata=NOT_IN_INPUT_HASH)
 
     def draft(self, *path: str) -> AllocationDraft:
         """The allocations to make, or the first refusal that needs no data."""
-        if not self.allocations:
+        if self.allocations is not None and not self.allocations:
             raise Invalid("Name at least one debit.", *path, "allocations")
         return AllocationDraft(
             path=path,
             customer_id=self.customer_id,
             credit_id=self.credit_id,
             accounting_date=self.accounting_date,
-            wanted=inputs.wanted(self.allocations, *path, "allocations"),
+            wanted=inputs.wanted(self.allocations or (), *path, "allocations"),
+            oldest_first=self.allocations is None,
         )
 
 

@@ -52,21 +52,20 @@ known AS MATERIALIZED (
         LEFT JOIN open_items
             ON open_items.customer_id = entry.customer_id AND open_items.entry_id = entry.id
     UNION ALL
-    SELECT due.*
-    FROM unnest(CAST(:spending_customers AS uuid[]), CAST(:spendable AS numeric[]))
-            AS spending (customer_id, amount),
-        LATERAL (
-            SELECT customer_id, entry_id, is_debit, open_amount, due_date, accounting_date
+    SELECT due.customer_id, due.entry_id, due.is_debit, due.open_amount, due.due_date,
+        due.accounting_date
+    FROM (
+            SELECT customer_id, sum(amount) AS amount
             FROM (
-                SELECT open_items.*, sum(open_amount) OVER (
-                        ORDER BY coalesce(due_date, accounting_date), accounting_date, entry_id
-                        ROWS UNBOUNDED PRECEDING
-                    ) - open_amount AS due_before
-                FROM open_items
-                WHERE customer_id = spending.customer_id AND is_debit
-            ) AS queue
-            WHERE due_before < spending.amount
-        ) AS due
+                SELECT * FROM unnest(CAST(:spending_customers AS uuid[]),
+                    CAST(:spendable AS numeric[])) AS spending (customer_id, amount)
+                UNION ALL
+                SELECT customer_id, open_amount FROM unnest(CAST(:spent_customers AS uuid[]),
+                        CAST(:spent AS uuid[])) AS spent (customer_id, entry_id)
+                    JOIN open_items USING (customer_id, entry_id)
+            ) AS each
+            GROUP BY customer_id
+        ) AS spending, due_first(spending.customer_id, spending.amount) AS due
 ),
 dated AS MATERIALIZED (
     SELECT known.*, (

@@ -97,6 +97,7 @@ def _wanted(drafts: Sequence[Draft]) -> dict[str, Any]:
     for entry in entries:
         if entry.amount is not None and ENTRY_KINDS[entry.type].sign < 0:
             spendable[entry.customer_id] += entry.amount
+    spent = [draft for draft in drafts if isinstance(draft, AllocationDraft) and draft.oldest_first]
     by_itself = {entry.customer_id for entry in entries if entry.oldest_first}
     credited = {(each.customer_id, each.against) for each in entries if each.against is not None}
     unique = [
@@ -121,6 +122,8 @@ def _wanted(drafts: Sequence[Draft]) -> dict[str, Any]:
         "undone": [draft.allocation_id for draft in undone],
         "spending_customers": list(by_itself),
         "spendable": [spendable[customer_id] for customer_id in by_itself],
+        "spent_customers": [each.customer_id for each in spent],
+        "spent": [each.credit_id for each in spent],
         "skus": list({line.sku for entry in entries for line in entry.lines if line.sku}),
         "first_date": min(dates, default=None),
         "last_date": max(dates, default=None),
