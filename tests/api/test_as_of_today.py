@@ -193,7 +193,7 @@ async def test_a_credit_used_on_an_invoice_of_tomorrow_is_free_today(stage: Stag
     old = await stage.books.invoice(
         customer, "100", on=TODAY - timedelta(days=40), due=TODAY - timedelta(days=10)
     )
-    later = await stage.books.invoice(customer, "60", on=TODAY + timedelta(days=20))
+    later = await stage.books.invoice(customer, "60", on=TODAY + timedelta(days=45))
     paid = await stage.books.pay(customer, "60", on=TODAY, auto_allocate=False)
     wish = AllocationInput(debit_id=later, amount=Decimal(60))
     made = await stage.books.post(
