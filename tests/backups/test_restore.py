@@ -60,8 +60,10 @@ async def execute(url: str, *statements: str) -> None:
 
 
 async def databases(url: str) -> set[str]:
+    """This one and what was made beside it: other tests have theirs on the same server."""
     connection = await asyncpg.connect(url)
-    rows = await connection.fetch("SELECT datname FROM pg_database")
+    own = urlsplit(url).path.removeprefix("/")
+    rows = await connection.fetch("SELECT datname FROM pg_database WHERE datname ^@ $1", own)
     await connection.close()
     return {row["datname"] for row in rows}
 
