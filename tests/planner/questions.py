@@ -31,7 +31,7 @@ PROBES: Mapping[str, tuple[str, ...]] = {
     ),
     "DecimalFilter": (
         '{ eq: "1234.56" }',
-        '{ gt: "9400" }',
+        '{ gt: "9000" }',
         '{ gte: "0" }',
         '{ lt: "0" }',
         '{ lte: "9000" }',

@@ -21,7 +21,7 @@ from tests.planner.loading import stand_still
 from tests.planner.questions import TODAY, Question, questions
 
 ENTRIES, CUSTOMERS = 100_000, 20_000
-SHARE = 20
+SHARE = 15
 """A page of ten reads at most one row in so many of a table that grows."""
 
 # Lists, what is asked of them, and the tables that are then read whole: only who sees everything
