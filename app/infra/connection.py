@@ -9,9 +9,8 @@ waits for that answer; here the connection is cut instead, and its place is free
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -21,6 +20,8 @@ KEEPALIVE_SECONDS = 10
 KEEPALIVE_INTERVAL_SECONDS = 5
 KEEPALIVE_PROBES = 3
 UNACKNOWLEDGED_MS = 15_000
+
+T = TypeVar("T")
 
 
 class ConnectionLost(ConnectionError):
@@ -35,13 +36,11 @@ class Connection(asyncpg.Connection):
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         """As the driver's. Raises ConnectionLost."""
-        async with self._answered(timeout):
-            return str(await super().execute(query, *args))
+        return await self._answered(super().execute(query, *args), timeout)
 
     async def executemany(self, command: str, args: Any, *, timeout: float | None = None) -> None:
         """As the driver's. Raises ConnectionLost."""
-        async with self._answered(timeout):
-            await super().executemany(command, args)
+        await self._answered(super().executemany(command, args), timeout)
 
     async def fetch(
         self,
@@ -51,8 +50,8 @@ class Connection(asyncpg.Connection):
         record_class: Any = None,
     ) -> Any:
         """As the driver's. Raises ConnectionLost."""
-        async with self._answered(timeout):
-            return await super().fetch(query, *args, record_class=record_class)
+        answer = super().fetch(query, *args, record_class=record_class)
+        return await self._answered(answer, timeout)
 
     async def fetchrow(
         self,
@@ -62,25 +61,24 @@ class Connection(asyncpg.Connection):
         record_class: Any = None,
     ) -> Any:
         """As the driver's. Raises ConnectionLost."""
-        async with self._answered(timeout):
-            return await super().fetchrow(query, *args, record_class=record_class)
+        answer = super().fetchrow(query, *args, record_class=record_class)
+        return await self._answered(answer, timeout)
 
     async def fetchval(
         self, query: str, *args: Any, column: int = 0, timeout: float | None = None
     ) -> Any:
         """As the driver's. Raises ConnectionLost."""
-        async with self._answered(timeout):
-            return await super().fetchval(query, *args, column=column)
+        return await self._answered(super().fetchval(query, *args, column=column), timeout)
 
-    @asynccontextmanager
-    async def _answered(self, seconds: float | None) -> AsyncIterator[None]:
+    async def _answered(self, answer: Awaitable[T], seconds: float | None) -> T:
         try:
             async with asyncio.timeout(seconds or self.silence_seconds):
-                yield
+                answered = await answer
         except TimeoutError:
             self.terminate()
             raise ConnectionLost from None
         self.used_at = asyncio.get_running_loop().time()
+        return answered
 
 
 async def is_there(connection: Any) -> bool:
